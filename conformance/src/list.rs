@@ -26,7 +26,7 @@ macro_rules! for_each_check {
                 e1_kept_by_traces E1 [read_traces];
                 /// reopening the storage keeps every text byte for byte
                 e1_kept_by_reopening E1 [persistent];
-                /// a value becomes one entry on one line, even if it contains line breaks
+                /// a value becomes one entry on one line, even if the value contains line breaks
                 e2_values_become_one_line E2 [];
                 /// a value that is not an object is refused with Serde
                 e2_only_objects_are_stored E2 [];
@@ -58,7 +58,7 @@ macro_rules! for_each_check {
                 a2_a_segment_appears_with_its_first_entry A2 [];
                 /// every handle reads an acknowledged append immediately
                 a3_append_is_seen_at_once A3 [];
-                /// every handle reads a create, replace or truncate immediately
+                /// every handle reads the result of a create, replace or truncate immediately
                 a3_changes_are_seen_at_once A3 [];
                 /// a reader in another thread reads every acknowledged append
                 a3_other_threads_see_it A3 [];
@@ -84,7 +84,7 @@ macro_rules! for_each_check {
                 a7_batches_are_in_order A7 [];
                 /// an empty batch creates and changes nothing
                 a7_an_empty_batch_is_nothing A7 [];
-                /// append_all is contiguous while others append
+                /// append_all stores contiguous entries while other writers append
                 a7_batches_stay_contiguous A7 [own_batches];
                 /// readers see a whole atomic batch or no entry of the batch
                 a7_batches_show_whole A7 [atomic_batch];
@@ -246,7 +246,7 @@ macro_rules! for_each_check {
                 l7_reopening_keeps_the_facts L7 [persistent];
                 /// list_infos returns the facts of every listed segment, in the order of listings
                 l8_every_segment_is_listed L8 [];
-                /// all parts of list_infos together are the whole list of more than 1,000 sessions
+                /// list_infos in parts returns the same as in one call, for over 1,000 sessions
                 l8_parts_are_the_whole L8 [];
                 /// list_infos can start after an id that no session has
                 l8_the_start_need_not_exist L8 [];
@@ -264,7 +264,7 @@ macro_rules! for_each_check {
                 c2_it_replaces_the_whole_log C2 [];
                 /// replacing a log keeps the trace
                 c2_traces_stay C2 [read_traces];
-                /// readers see the old log or the new one
+                /// readers see the old log or the new log
                 c2_readers_see_the_old_or_the_new C2 [];
                 /// pages with the same head are from the same log
                 c2_page_readers_can_tell C2 [epoch];
@@ -328,7 +328,7 @@ macro_rules! for_each_check {
                 x2_deleting_a_segment_deletes_its_trace X2 [delete, read_traces];
                 /// trace entries are returned in order, page by page
                 x3_traces_by_page X3 [read_traces];
-                /// a page of the trace of a segment without a trace is empty
+                /// if a segment has no trace, a page of the trace is empty
                 x3_no_trace_is_an_empty_page X3 [read_traces];
                 /// every handle reads an acknowledged trace entry immediately
                 x4_traces_are_seen_at_once X4 [read_traces];
@@ -518,7 +518,7 @@ macro_rules! for_each_check {
                 p1_unknown_fields_are_kept P1 [pods];
                 /// a pod points to a session and optionally to a segment
                 p1_the_pointer_is_read P1 [pods];
-                /// readers see the old pod or the new one
+                /// readers see the old pod or the new pod
                 p1_readers_see_the_old_or_the_new P1 [pods];
                 /// reading an absent pod returns None, and deleting an absent pod returns false
                 p2_absent_is_none P2 [pods];
@@ -552,7 +552,7 @@ macro_rules! for_each_check {
                 s2_reopening_finds_everything S2 [persistent];
                 /// appends continue after reopening
                 s2_appends_continue S2 [persistent];
-                /// an acknowledged change is stored even if its handle is never closed
+                /// an acknowledged change is stored even if the handle is never closed
                 s3_nothing_waits_for_the_close S3 [persistent];
                 /// sync succeeds and changes nothing
                 s4_sync_is_answered S4 [durable_sync];

@@ -73,7 +73,7 @@ survives its process.
 struct Counts {
     passed: usize,
     failed: usize,
-    /// Tests that the suite counts as passed, but that could not run.
+    /// Tests that could not run. The suite counts them as passed.
     skipped: usize,
 }
 

@@ -236,7 +236,7 @@ pub(crate) fn h2_plain_appends_are_seen(run: &Run<'_>) -> CheckResult {
         );
         ensure!(
             first || !there,
-            "append_if appended after an entry that its expected head does not include"
+            "append_if appended after an entry that the expected head does not include"
         );
     }
     Ok(())

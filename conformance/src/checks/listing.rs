@@ -114,7 +114,7 @@ pub(crate) fn l2_replacing_hides_nothing(run: &Run<'_>) -> CheckResult {
         let listed = reader.list_segments(first.session_id())?;
         ensure_ids(&listed, &segments, "segments while they are replaced")?;
         let listed = reader.list_segments(only.session_id())?;
-        ensure_eq(&listed, &vec![only.segment_id()], "an only segment while it is replaced")?;
+        ensure_eq(&listed, &vec![only.segment_id()], "the only segment while it is replaced")?;
         reader.must_list_sessions(&sessions, "sessions while their segments are replaced")
     })
 }

@@ -127,7 +127,7 @@ pub(crate) fn h2_the_returned_head_is_not_of_a_later_log(run: &Run<'_>) -> Check
         let now = log.known_head()?;
         ensure!(
             returned != now,
-            "append_if returned the head {now} of a log that replaced its own"
+            "append_if returned the head {now} of the log that replaced the first log"
         );
         let result = log.append_if(Some(returned), &numbered(9..10));
         must_conflict(result, Some(returned), Some(now))

@@ -169,7 +169,7 @@ pub(crate) fn p1_pods_outlive_deletes(run: &Run<'_>) -> CheckResult {
     for (name, _) in &pointing {
         pods.delete_pod(name)?;
     }
-    log.must_hold(&numbered(0..1), "a segment after pods that have its ids as names were deleted")
+    log.must_hold(&numbered(0..1), "the segment after the pods with its ids as names were deleted")
 }
 
 /// Returns ids that are equal in most of their bytes, and the ids at both ends of the range.
@@ -218,7 +218,7 @@ pub(crate) fn a8_similar_sessions_have_their_own_segments(run: &Run<'_>) -> Chec
             store.delete_session(log.session_id())?;
             log.must_be_absent("a deleted session")?;
             for other in &logs[n + 1..] {
-                let context = "a session after one with a similar id was deleted";
+                let context = "a session after a session with a similar id was deleted";
                 other.must_hold(&numbered(0..2), context)?;
             }
         }

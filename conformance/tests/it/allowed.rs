@@ -267,7 +267,7 @@ fn a_slow_store_passes() {
     assert!(report.is_success(), "{report}");
 }
 
-/// A store whose changes are durable when a call returns, so that `sync` has nothing to do.
+/// A store whose changes are always durable, so `sync` has nothing to do.
 struct AlwaysDurable {
     inner: Arc<Inner>,
 }
@@ -321,7 +321,7 @@ fn a_store_with_a_validated_cache_passes() {
     assert!(report.is_success(), "{report}");
 }
 
-/// A store that appends a batch entry by entry, under a lock that excludes other writers.
+/// A store that appends a batch entry by entry. A lock excludes other writers meanwhile.
 struct OneByOne {
     inner: Arc<Inner>,
     writers: Mutex<()>,

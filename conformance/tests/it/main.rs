@@ -1,5 +1,5 @@
-//! Tests of the kit itself: stores that must pass, broken stores that checks must catch, and
-//! failures.
+//! Tests of the kit itself: sound stores must pass, each broken store must be caught by its checks,
+//! and a failure has the right text.
 
 mod allowed;
 mod call_tracker;

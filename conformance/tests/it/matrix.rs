@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// A matrix with two cases that differ in what they skip, and one case that is configured out.
+/// A matrix of three cases: two cases with different skips, and one case that is configured out.
 mod in_cases {
     use session_store_conformance::conformance_matrix;
 

@@ -44,9 +44,9 @@ struct Clause<'a> {
 }
 
 /// Returns the clauses. A clause is a list item `- <a id="a1"></a>**A1** text`. Under a heading
-/// that ends with `: kit`, the kit verifies every clause, except a clause with `(bench` in its
-/// text. Under any other heading, the kit verifies a clause only if its text contains `kit` and not
-/// `(bench`. Only the first line of the text counts.
+/// that ends with `: kit`, the kit verifies every clause. Under any other heading, the kit verifies
+/// a clause if its text contains `kit`. In both cases, a clause is left out if its text contains
+/// `(bench` or starts with `(torture)`. Only the first line of the text counts.
 fn clauses(contract: &str) -> Vec<Clause<'_>> {
     let mut heading = "";
     let mut clauses = Vec::new();

@@ -73,7 +73,7 @@ fn faults(files: &[File]) -> Vec<Fault> {
     faults
 }
 
-/// Returns the files that are under version control, and files that `git add` would add.
+/// Returns the files under version control, and new files that `git add` would add.
 fn tracked(shell: &Shell) -> Result<Vec<File>, Box<dyn std::error::Error>> {
     let listing =
         cmd!(shell, "git ls-files --cached --others --exclude-standard").quiet().read()?;

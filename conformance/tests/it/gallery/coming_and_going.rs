@@ -95,7 +95,7 @@ broken! {
 type Deleted = Mutex<BTreeMap<SegmentKey, Vec<LogEntry>>>;
 
 broken! {
-    /// Only hides a deleted log: the next append_all shows the old entries again.
+    /// A delete only hides the log: the next append_all shows the old entries again.
     batches_revive_the_deleted in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             if let Ok(entries) = self.inner.read_all(s, g) {
@@ -117,7 +117,7 @@ broken! {
 }
 
 broken! {
-    /// Only hides a deleted log: the next append_if with None shows the old entries again.
+    /// A delete only hides the log: the next append_if with None shows the old entries again.
     conditions_revive_the_deleted in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             if let Ok(entries) = self.inner.read_all(s, g) {
@@ -164,7 +164,7 @@ broken! {
 }
 
 broken! {
-    /// Only hides a deleted trace: the next append_trace shows the old entries again.
+    /// A delete only hides the trace: the next append_trace shows the old entries again.
     traces_revive_the_deleted in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let trace = self.inner.read_trace_page(s, g, 0, usize::MAX)?.entries;

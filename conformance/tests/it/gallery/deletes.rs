@@ -1,4 +1,4 @@
-//! Broken stores that delete too little or too often, or report a delete that did not happen.
+//! Broken stores that delete too little or too often, or report a false result of a delete.
 //! `broken!` defines a store and its test: each check under `caught by` must fail.
 
 use std::collections::BTreeMap;
@@ -92,7 +92,7 @@ broken! {
 }
 
 broken! {
-    /// Only hides a deleted log: the next append shows the old entries again.
+    /// A delete only hides the log: the next append shows the old entries again.
     deleting_only_hides in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let mut hidden = self.hidden.lock().unwrap();

@@ -105,7 +105,7 @@ broken! {
 }
 
 broken! {
-    /// Stores equal large entries once. Deleting one segment deletes them in all segments.
+    /// Stores equal large entries once. Deleting one segment deletes the entries in all segments.
     equal_entries_are_deleted_together in shared {
         fn delete_segment(&self, s: SessionId, g: SegmentId) -> Result<bool> {
             let large = |entry: &LogEntry| entry.as_json().len() > 4_000;

@@ -1,5 +1,6 @@
-//! Broken stores whose listings read an index that can lose segments. The logs are stored apart
-//! from the index. `broken!` defines a store and its test: each check under `caught by` must fail.
+//! Broken stores with an index for the listings. The index can lose segments, because the logs are
+//! stored apart from the index. `broken!` defines a store and its test: each check under `caught
+//! by` must fail.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -29,7 +29,7 @@ broken! {
 }
 
 broken! {
-    /// Lists segments in the order of their creation.
+    /// Lists segments in the order of creation.
     lists_segments_oldest_first in shared {
         fn list_segments(&self, s: SessionId) -> Result<Vec<SegmentId>> {
             Ok(self.inner.list_segments(s)?.into_iter().rev().collect())

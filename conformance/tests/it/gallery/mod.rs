@@ -1,8 +1,8 @@
-//! Stores that are broken on purpose. Each must fail exactly the checks that are named for it.
+//! Stores that are broken on purpose. Each store must fail exactly the checks in its list.
 //!
-//! A check that fails without being named is wrong, and a check that never fails is useless. The
-//! tests run only the named checks, because all checks over all stores take minutes. `cargo xtask
-//! conformance` runs all checks.
+//! If a check fails without being in the list, the check is wrong. A check that never fails is
+//! useless. The tests run only the listed checks, because all checks over all stores take minutes.
+//! `cargo xtask conformance` runs all checks.
 //!
 //! The sets of checks must not depend on the schedule of threads and processes. For that:
 //! - A flaw that needs a race is forced: the store pauses in the middle of a call until another

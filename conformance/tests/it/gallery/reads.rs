@@ -208,7 +208,7 @@ broken! {
 }
 
 broken! {
-    /// A page from a multiple of 256 on starts one entry too early, like an index of blocks.
+    /// A page at a multiple of 256 begins one entry too early, like a page of an index of blocks.
     pages_at_a_block_start_too_early in shared {
         fn read_page(
             &self,

@@ -257,7 +257,7 @@ broken! {
 }
 
 broken! {
-    /// A page of a trace from a multiple of 256 on starts one entry too early.
+    /// A page of a trace at a multiple of 256 begins one entry too early.
     trace_pages_at_a_block_start_too_early in shared {
         fn read_trace_page(
             &self,

@@ -1,4 +1,4 @@
-//! Data that this process caches, for the flaws that ignore other processes.
+//! The caches of this process, for the flaws that ignore other processes.
 
 use std::collections::HashMap;
 use std::io;
