@@ -1,23 +1,33 @@
-//! The checks of the conformance kit over the file backend, with each durability.
+//! The checks of the conformance kit over the file backend: with each durability, and with an
+//! exclusive handle.
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, Weak};
 
 use session_store_conformance::{Harness, Storage, conformance_growth, conformance_matrix};
 use session_store_core::{Durability, SegmentId, SessionId, Store, StoreError};
 use session_store_fs::{FsOptions, FsStore};
 use tempfile::TempDir;
+use test_deadlines::wait_until;
 use test_servers::fast_folder;
 
 /// Every storage is a new folder.
 struct Folders {
     options: FsOptions,
     folder: fn() -> TempDir,
+    is_exclusive: bool,
 }
 
 impl Folders {
     fn with(durability: Durability, folder: fn() -> TempDir) -> Self {
-        Self { options: FsOptions::new().create(true).durability(durability), folder }
+        let options = FsOptions::new().create(true).durability(durability);
+        Self { options, folder, is_exclusive: false }
+    }
+
+    fn exclusive() -> Self {
+        let options = FsOptions::new().create(true).exclusive(true);
+        Self { options, folder: temporary_folder, is_exclusive: true }
     }
 }
 
@@ -27,7 +37,8 @@ fn temporary_folder() -> TempDir {
 
 impl Harness for Folders {
     fn fresh(&self) -> Box<dyn Storage> {
-        Box::new(Folder { folder: (self.folder)(), options: self.options.clone() })
+        let exclusive = self.is_exclusive.then(Mutex::default);
+        Box::new(Folder { folder: (self.folder)(), options: self.options.clone(), exclusive })
     }
 
     fn open_at(&self, address: &str) -> Result<Box<dyn Store>, StoreError> {
@@ -38,21 +49,45 @@ impl Harness for Folders {
 struct Folder {
     folder: TempDir,
     options: FsOptions,
+    /// The exclusive handle. All handles of the storage are clones of it.
+    exclusive: Option<Mutex<Weak<FsStore>>>,
 }
 
 impl Folder {
     fn root(&self) -> PathBuf {
         self.folder.path().join("logs")
     }
+
+    /// Opens an exclusive handle. Another thread can still be dropping the last one.
+    fn open_exclusively(&self) -> Result<FsStore, StoreError> {
+        let mut opened = None;
+        wait_until("the end of the last exclusive handle", || {
+            let result = self.options.open(self.root());
+            let is_busy = matches!(&result, Err(error) if error.is_transient());
+            opened = Some(result);
+            !is_busy
+        });
+        opened.expect("the condition is called at least once")
+    }
 }
 
 impl Storage for Folder {
     fn open(&self) -> Result<Box<dyn Store>, StoreError> {
-        Ok(Box::new(self.options.open(self.root())?))
+        let Some(exclusive) = &self.exclusive else {
+            return Ok(Box::new(self.options.open(self.root())?));
+        };
+        let mut handle = exclusive.lock().expect("no thread panics while it opens a handle");
+        let store = match handle.upgrade() {
+            Some(store) => store,
+            None => Arc::new(self.open_exclusively()?),
+        };
+        *handle = Arc::downgrade(&store);
+        Ok(Box::new(store))
     }
 
     fn address(&self) -> Option<String> {
-        self.root().to_str().map(String::from)
+        let is_shared = self.exclusive.is_none();
+        is_shared.then(|| self.root().to_str().map(String::from))?
     }
 
     fn keep(&mut self) -> Option<PathBuf> {
@@ -100,6 +135,16 @@ conformance_matrix! {
         skip: {
             atomic_batch: "a killed writer can leave only the first entries of a batch",
             unlist: "there is no separate index that could lose a segment",
+        },
+    },
+    exclusive: {
+        harness: Folders::exclusive(),
+        skip: {
+            atomic_batch: "a killed writer can leave a part of a batch, which the error reports",
+            unlist: "there is no index beside the folders",
+            multi_process: "one handle makes all changes",
+            process: "one handle makes all changes, and the torture kills its process",
+            files: "one handle makes all changes, and the torture fills its disk",
         },
     },
 }
