@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Only this durability for power cuts and full disks
     #[arg(long)]
     pub(crate) durability: Option<Durability>,
+    /// Write through one exclusive handle, and read through handles of other processes (fs)
+    #[arg(long)]
+    pub(crate) exclusive: bool,
     /// Run the faults over stores with planted bugs, and fail if a bug is not caught
     #[arg(long)]
     pub(crate) prove: bool,

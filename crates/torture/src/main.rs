@@ -52,7 +52,8 @@ fn main() -> ExitCode {
         return exit_code(failures);
     }
     for &backend in Backend::value_variants() {
-        if args.backend.is_none_or(|only| only == backend) {
+        let is_possible = !args.exclusive || backend == Backend::Fs;
+        if is_possible && args.backend.is_none_or(|only| only == backend) {
             failures += torture(&args, backend, seed);
         }
     }
@@ -81,7 +82,8 @@ fn torture(args: &Args, backend: Backend, seed: u64) -> usize {
             }
         }
     };
-    let subject = |durability| Subject { backend, durability, flaw: None };
+    let is_exclusive = args.exclusive;
+    let subject = |durability| Subject { backend, durability, is_exclusive, flaw: None };
     if is_selected(Fault::Repair) {
         let subject = subject(Durability::Process);
         run(format!("{backend:?}: killed repairs"), &|budget| repair::run(&subject, budget));

@@ -2,13 +2,14 @@
 //! calls that the parent process sends.
 
 use std::io;
+use std::path::Path;
 use std::process::Command;
 
 use session_store_conformance::{RemoteStore, start_process};
 use session_store_protocol::{Service, serve_in_order};
 
 use crate::report::Violation;
-use crate::subject;
+use crate::subject::{self, Subject};
 
 /// The hidden command of a writer's process.
 pub(crate) const WRITER: &str = "writer";
@@ -31,6 +32,19 @@ pub(crate) fn command() -> io::Result<Command> {
 /// Starts a process that has opened the storage.
 pub(crate) fn start(address: &str) -> Result<RemoteStore, Violation> {
     start_as(command().map_err(|error| Violation::failed("start a process", &error))?, address)
+}
+
+/// Starts the processes of a round. All have opened the storage.
+pub(crate) fn start_all(
+    subject: &Subject,
+    storage: &Path,
+    processes: usize,
+) -> Result<Vec<RemoteStore>, Violation> {
+    let start_one = |number| {
+        let is_exclusive = subject.is_exclusive && !subject.only_reads(number);
+        start(&Subject { is_exclusive, ..*subject }.address(storage))
+    };
+    (0..processes).map(start_one).collect()
 }
 
 /// Starts this process, which has opened the storage.

@@ -61,7 +61,8 @@ fn torture(flaw: Flaw, fault: Fault, budget: &mut Budget) -> Result<Tally, Viola
         Flaw::NormalAsPowerSafe => Backend::Sqlite,
         _ => Backend::Fs,
     };
-    let subject = Subject { backend, durability: Durability::Power, flaw: Some(flaw) };
+    let subject =
+        Subject { backend, durability: Durability::Power, is_exclusive: false, flaw: Some(flaw) };
     match fault {
         Fault::Kill => kill::run(&subject, budget),
         Fault::Calls => calls::run(&subject, budget),

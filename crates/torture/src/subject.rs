@@ -30,6 +30,8 @@ pub(crate) enum Backend {
 pub(crate) struct Subject {
     pub(crate) backend: Backend,
     pub(crate) durability: Durability,
+    /// Whether the first process of a round has an exclusive handle. The others then only read.
+    pub(crate) is_exclusive: bool,
     /// The planted bug, if the store is not one of ours.
     pub(crate) flaw: Option<Flaw>,
 }
@@ -38,11 +40,22 @@ impl Subject {
     /// Returns the address of a file store or a database for [`open_or_create`].
     pub(crate) fn address(&self, path: &Path) -> String {
         let scheme = if self.backend == Backend::Fs { "fs" } else { "sqlite" };
-        let url = format!("{scheme}:{}?durability={}", path.display(), self.durability);
+        let exclusive = if self.is_exclusive { "&exclusive=true" } else { "" };
+        let url = format!("{scheme}:{}?durability={}{exclusive}", path.display(), self.durability);
         match self.flaw {
             Some(flaw) => planted::address(flaw, path, &url),
             None => url,
         }
+    }
+
+    /// Returns whether the process with this number only reads.
+    pub(crate) fn only_reads(&self, number: usize) -> bool {
+        self.is_exclusive && number > 0
+    }
+
+    /// Returns the number of processes that write, of `processes` in a round.
+    pub(crate) fn writers(&self, processes: usize) -> usize {
+        if self.is_exclusive { 1 } else { processes }
     }
 
     /// Returns the number of logs for which the file store keeps a checkpoint of its scan. A new
@@ -67,7 +80,10 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.flaw {
             Some(flaw) => write!(f, "{flaw:?}"),
-            None => write!(f, "{:?} with durability {}", self.backend, self.durability),
+            None => {
+                let exclusive = if self.is_exclusive { ", exclusive" } else { "" };
+                write!(f, "{:?} with durability {}{exclusive}", self.backend, self.durability)
+            }
         }
     }
 }
@@ -81,5 +97,8 @@ pub(crate) fn open_or_create(address: &str) -> Result<Box<dyn Store>, StoreError
 }
 
 fn to_store_error(error: OpenError) -> StoreError {
-    io::Error::other(error).into()
+    match error {
+        OpenError::Store { source, .. } => *source,
+        error => io::Error::other(error).into(),
+    }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Rules {
     pub(crate) syncs: bool,
     /// Whether some logs have large entries.
     pub(crate) has_large_logs: bool,
+    /// Whether the writer only reads the targets of the first writer.
+    pub(crate) only_reads: bool,
 }
 
 /// One writer.
@@ -68,7 +70,7 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
     }
 
     /// Makes one change.
-    pub(crate) fn make(mut self, target: &Target, change: Change) {
+    pub(crate) fn make(&mut self, target: &Target, change: Change) {
         let entries = self.entries_for(target, change);
         self.change(target, change, &entries);
     }
@@ -79,9 +81,11 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
 
     /// Makes one call. Returns whether the writer can continue.
     fn call(&mut self) -> bool {
-        let target = self.round.target_of(self.number, self.random.below(8));
+        let only_reads = self.rules.only_reads;
+        let writer = if only_reads { 0 } else { self.number };
+        let target = self.round.target_of(writer, self.random.below(8));
         let chance = self.random.below(32);
-        if chance < 2 {
+        if only_reads || chance < 2 {
             self.starts(false);
             return self.read(target);
         }

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use session_store::Store;
 use session_store_conformance::Effect;
 use tempfile::TempDir;
 
@@ -30,6 +33,9 @@ const STARTED: &str = r#"\"started\":true"#;
 
 /// A large prime number. Steps of this length, modulo the number of points, visit every point once.
 const STEP: usize = 7_919;
+
+/// The longest time by which a process outlives its `strace`.
+const LONGEST_END: Duration = Duration::from_secs(60);
 
 /// A fault in one system call of an operation.
 #[derive(Clone, Debug)]
@@ -89,9 +95,24 @@ fn inject(subject: &Subject, point: &Point, budget: &mut Budget) -> Result<Tally
     }
     run.round.count(|tally| tally.faults += 1);
     let tally = run.round.result()?;
-    let store = open_or_create(&run.address).map_err(|error| Violation::failed("open", &error))?;
-    audit(&*store, &run.round, Survives::All)?;
+    audit(&*open(&run.address)?, &run.round, Survives::All)?;
     Ok(tally)
+}
+
+/// Opens the storage.
+///
+/// A process can end later than the `strace` that started it. Until then an exclusive handle of the
+/// process refuses another one.
+fn open(address: &str) -> Result<Box<dyn Store>, Violation> {
+    let begun = Instant::now();
+    loop {
+        match open_or_create(address) {
+            Err(error) if error.is_transient() && begun.elapsed() < LONGEST_END => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            opened => return opened.map_err(|error| Violation::failed("open", &error)),
+        }
+    }
 }
 
 /// A storage with some entries in each target.
@@ -118,7 +139,7 @@ impl Run {
         self.folder.path().join("trace")
     }
 
-    /// Makes one change in a process under `strace`. Returns its effect.
+    /// Makes a change in a process under `strace`. Returns its effect.
     fn make(
         &self,
         subject: &Subject,
@@ -133,11 +154,17 @@ impl Run {
             in_parts: subject.stores_in_parts(),
             syncs: false,
             has_large_logs: false,
+            only_reads: false,
         };
         let process = process::start_as(under_strace(&self.trace(), fault)?, &self.address)?;
         let target = self.round.targets.iter().find(|target| target.kind == kind);
         let target = target.expect("a round has a target of each kind");
-        Writer::new(&process, &self.round, 0, rules, budget.random()).make(target, change);
+        let mut writer = Writer::new(&process, &self.round, 0, rules, budget.random());
+        // The first append of an exclusive handle takes the lock, and the second one does not.
+        if subject.is_exclusive && change == Change::Append {
+            writer.make(target, change);
+        }
+        writer.make(target, change);
         let last = target.history.events().pop();
         Ok(last.map(|event| event.effect).filter(|_| change != Change::Repair))
     }

@@ -1,11 +1,11 @@
 //! Full disks: a file takes all free space while several processes write. After some calls were
 //! refused, the space is free again, and the same handles must continue.
 
+use std::path::Path;
 use std::sync::atomic::Ordering::SeqCst;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{iter, thread};
 
-use session_store_conformance::RemoteStore;
 use test_servers::Ballast;
 use test_servers::power_cut::{Disk, FileSystem};
 
@@ -47,13 +47,14 @@ pub(crate) fn run(
     while budget.has_more(total.faults) {
         let disk = Disk::new(file_system);
         let mut ballast = Ballast::new(&disk);
-        let address = subject.address(&disk.root().join("storage"));
-        let mut round = Round::first(budget.next_round(), WRITERS, subject.has_pods());
+        let storage = disk.root().join("storage");
+        let writers = subject.writers(WRITERS);
+        let mut round = Round::first(budget.next_round(), writers, subject.has_pods());
         for _ in 0..FILLS {
             if !budget.has_more(total.faults) {
                 break;
             }
-            let (tally, next) = fill(subject, &mut ballast, &address, round, budget)?;
+            let (tally, next) = fill(subject, &mut ballast, &storage, round, budget)?;
             total.add(&tally);
             round = next;
         }
@@ -65,7 +66,7 @@ pub(crate) fn run(
 fn fill(
     subject: &Subject,
     ballast: &mut Ballast,
-    address: &str,
+    storage: &Path,
     round: Round,
     budget: &mut Budget,
 ) -> Result<(Tally, Round), Violation> {
@@ -75,9 +76,9 @@ fn fill(
         in_parts: subject.stores_in_parts(),
         syncs: false,
         has_large_logs: false,
+        only_reads: false,
     };
-    let processes = iter::repeat_with(|| process::start(address)).take(WRITERS);
-    let processes: Vec<RemoteStore> = processes.collect::<Result<_, _>>()?;
+    let processes = process::start_all(subject, storage, subject.writers(WRITERS))?;
     let has_continued = thread::scope(|scope| {
         for (number, process) in processes.iter().enumerate() {
             let writer = Writer::new(process, &round, number, rules, budget.random());
@@ -101,7 +102,8 @@ fn fill(
         let text = "a handle stores nothing after the disk has room again";
         return Err(context(Violation::new(text)));
     }
-    let store = open_or_create(address).map_err(|error| Violation::failed("open", &error))?;
+    let store = open_or_create(&subject.address(storage))
+        .map_err(|error| Violation::failed("open", &error))?;
     let contents = audit(&*store, &round, Survives::All)?;
     Ok((tally, round.next(contents)))
 }

@@ -1,9 +1,9 @@
 //! The killer: ends processes by SIGKILL in the middle of their calls.
 
+use std::path::Path;
+use std::thread;
 use std::time::Duration;
-use std::{iter, thread};
 
-use session_store_conformance::RemoteStore;
 use tempfile::TempDir;
 
 use super::moment::Moment;
@@ -15,7 +15,7 @@ use crate::round::Round;
 use crate::subject::{Subject, open_or_create};
 use crate::writer::{Rules, Writer};
 
-const WRITERS: usize = 3;
+const PROCESSES: usize = 3;
 
 /// The number of rounds on one storage. The next round repairs the torn tails that the kills of a
 /// round leave.
@@ -32,13 +32,12 @@ pub(crate) fn run(subject: &Subject, budget: &mut Budget) -> Result<Tally, Viola
         let folder =
             TempDir::new().map_err(|error| Violation::failed("create a folder", &error))?;
         let storage = folder.path().join("storage");
-        let address = subject.address(&storage);
-        let mut round = Round::first(budget.next_round(), WRITERS, subject.has_pods());
+        let mut round = Round::first(budget.next_round(), PROCESSES, subject.has_pods());
         for _ in 0..ROUNDS {
             if !budget.has_more(total.faults) {
                 break;
             }
-            match kill_all(subject, &address, round, budget) {
+            match kill_all(subject, &storage, round, budget) {
                 Ok((tally, next)) => {
                     total.add(&tally);
                     total.checkpoints += subject.checkpoints(&storage);
@@ -51,10 +50,10 @@ pub(crate) fn run(subject: &Subject, budget: &mut Budget) -> Result<Tally, Viola
     Ok(total)
 }
 
-/// Runs a round whose writers are all killed. Returns the next round.
+/// Runs a round whose processes are all killed. Returns the next round.
 fn kill_all(
     subject: &Subject,
-    address: &str,
+    storage: &Path,
     round: Round,
     budget: &mut Budget,
 ) -> Result<(Tally, Round), Violation> {
@@ -64,25 +63,30 @@ fn kill_all(
         in_parts: subject.stores_in_parts(),
         syncs: false,
         has_large_logs: true,
+        only_reads: false,
     };
-    let processes = iter::repeat_with(|| process::start(address)).take(WRITERS);
-    let processes: Vec<RemoteStore> = processes.collect::<Result<_, _>>()?;
+    let processes = process::start_all(subject, storage, PROCESSES)?;
     thread::scope(|scope| {
         for (number, process) in processes.iter().enumerate() {
+            let only_reads = subject.only_reads(number);
+            let rules = Rules { only_reads, ..rules };
             let writer = Writer::new(process, &round, number, rules, budget.random());
             scope.spawn(move || writer.run(usize::MAX));
             let moment = Moment::random(&mut budget.random(), USUAL_DELAY);
-            let progress = &round.progress[number];
+            // A reader is killed in the middle of a call of the writer.
+            let watched = if only_reads { 0 } else { number };
+            let (progress, writer) = (&round.progress[watched], &processes[watched]);
             scope.spawn(move || {
-                moment.wait(progress, process);
+                moment.wait(progress, writer);
                 process.kill();
             });
         }
     });
     drop(processes);
-    round.count(|tally| tally.faults += WRITERS);
+    round.count(|tally| tally.faults += subject.writers(PROCESSES));
     let tally = round.result()?;
-    let store = open_or_create(address).map_err(|error| Violation::failed("open", &error))?;
+    let store = open_or_create(&subject.address(storage))
+        .map_err(|error| Violation::failed("open", &error))?;
     let contents = audit(&*store, &round, Survives::All)?;
     Ok((tally, round.next(contents)))
 }

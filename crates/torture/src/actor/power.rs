@@ -1,8 +1,9 @@
 //! Power cuts: all data that was not synced is lost, while several processes are in a call.
 
+use std::path::Path;
 use std::sync::atomic::Ordering::SeqCst;
+use std::thread;
 use std::time::Duration;
-use std::{iter, thread};
 
 use session_store::Durability;
 use session_store_conformance::RemoteStore;
@@ -17,8 +18,8 @@ use crate::round::Round;
 use crate::subject::{Subject, open_or_create};
 use crate::writer::{Rules, Writer};
 
-/// Four writers, so that most cuts are in the middle of several calls.
-const WRITERS: usize = 4;
+/// Four processes, so that most cuts are in the middle of several calls.
+const PROCESSES: usize = 4;
 
 /// The number of power cuts of one file system.
 const CUTS: usize = 10;
@@ -62,13 +63,12 @@ pub(crate) fn run(
     while budget.has_more(total.faults) {
         let disk = Disk::new(file_system);
         let storage = disk.root().join("storage");
-        let address = subject.address(&storage);
-        let mut round = Round::first(budget.next_round(), WRITERS, subject.has_pods());
+        let mut round = Round::first(budget.next_round(), PROCESSES, subject.has_pods());
         for _ in 0..CUTS {
             if !budget.has_more(total.faults) {
                 break;
             }
-            let (tally, next) = cut(subject, &disk, &address, round, expectation, budget)?;
+            let (tally, next) = cut(subject, &disk, &storage, round, expectation, budget)?;
             total.add(&tally);
             total.checkpoints += subject.checkpoints(&storage);
             round = next;
@@ -81,7 +81,7 @@ pub(crate) fn run(
 fn cut(
     subject: &Subject,
     disk: &Disk,
-    address: &str,
+    storage: &Path,
     round: Round,
     expectation: Expectation,
     budget: &mut Budget,
@@ -92,17 +92,18 @@ fn cut(
         in_parts: subject.stores_in_parts(),
         syncs: expectation.syncs,
         has_large_logs: true,
+        only_reads: false,
     };
-    let processes = iter::repeat_with(|| process::start(address)).take(WRITERS);
-    let processes: Vec<RemoteStore> = processes.collect::<Result<_, _>>()?;
+    let processes = process::start_all(subject, storage, PROCESSES)?;
     let switch = disk.power_switch();
     thread::scope(|scope| {
         for (number, process) in processes.iter().enumerate() {
+            let rules = Rules { only_reads: subject.only_reads(number), ..rules };
             let writer = Writer::new(process, &round, number, rules, budget.random());
             scope.spawn(move || writer.run(CALLS));
         }
         let mut random = budget.random();
-        let number = random.below(WRITERS);
+        let number = random.below(subject.writers(PROCESSES));
         let moment = Moment::random(&mut random, USUAL_DELAY);
         moment.wait(&round.progress[number], &processes[number]);
         // A call that returns after this moment has an unknown outcome. A sync that runs while the
@@ -116,7 +117,8 @@ fn cut(
     disk.remount();
     round.count(|tally| tally.faults += 1);
     let tally = round.result()?;
-    let store = open_or_create(address).map_err(|error| Violation::failed("open", &error))?;
+    let store = open_or_create(&subject.address(storage))
+        .map_err(|error| Violation::failed("open", &error))?;
     let contents = audit(&*store, &round, expectation.survives)?;
     // Make the contents durable, because the next round begins with them.
     store.sync().map_err(|error| Violation::failed("sync", &error))?;

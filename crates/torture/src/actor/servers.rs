@@ -212,6 +212,7 @@ fn write_during(
         in_parts: false,
         syncs: false,
         has_large_logs: false,
+        only_reads: false,
     };
     let stores = [open(url, flaw)?, open(url, flaw)?];
     thread::scope(|scope| {

@@ -25,6 +25,11 @@ fn killed_writers_lose_nothing(#[values("fs", "sqlite")] backend: &str) {
     torture(&[backend, "--fault", "kill", "--count", "90"]);
 }
 
+#[test]
+fn a_killed_exclusive_writer_loses_nothing() {
+    torture(&["fs", "--exclusive", "--fault", "kill", "--count", "30"]);
+}
+
 #[rstest]
 fn killed_repairs_delete_nothing(
     #[values("fs", "sqlite", "redis", "cluster", "postgres")] backend: &str,
@@ -65,6 +70,12 @@ fn planted_bugs_are_caught(fault: &str) {
 #[cfg_attr(not(target_os = "linux"), ignore = "needs strace, which is a program for Linux")]
 fn failed_system_calls_lose_nothing(#[values("fs", "sqlite")] backend: &str) {
     torture(&[backend, "--fault", "calls", "--count", "100"]);
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs strace, which is a program for Linux")]
+fn failed_system_calls_of_an_exclusive_writer_lose_nothing() {
+    torture(&["fs", "--exclusive", "--fault", "calls", "--count", "100"]);
 }
 
 #[rstest]
