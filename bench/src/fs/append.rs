@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::Write;
 
+use session_store_fs::FsOptions;
+
 use super::Setup;
 use crate::Fallible;
 use crate::load::{self, Load};
@@ -13,10 +15,21 @@ use crate::plan::{Bench, Plan};
 
 pub(super) const ONE: Bench = Bench {
     name: "fs/append",
-    about: "append, against one write(2)",
+    about: "append, also with an exclusive handle, against one write(2)",
     run: |plan| {
-        let one = |load| appends(plan, ONE.name, load, 1);
-        plan.loads.iter().map(|load| Ok(one(load)?.with_goal(Goal::AtLeast(0.5)))).collect()
+        let shared = |load: &Load| appends(plan, ONE.name, load, 1);
+        let exclusive = |load: &Load| -> Fallible<Measurement> {
+            let setup = Setup::with(plan, &FsOptions::new().exclusive(true))?;
+            let measurement = appends_to(&setup, plan, ONE.name, load, 1)?;
+            Ok(Measurement { what: format!("exclusive, {}", load.name), ..measurement })
+        };
+        let [kilobyte, corpus] = &plan.loads;
+        Ok(vec![
+            shared(kilobyte)?.with_goal(Goal::AtLeast(0.5)),
+            shared(corpus)?.with_goal(Goal::AtLeast(0.5)),
+            exclusive(kilobyte)?.with_goal(Goal::AtLeast(0.85)),
+            exclusive(corpus)?.with_goal(Goal::AtLeast(0.8)),
+        ])
     },
 };
 
@@ -30,7 +43,16 @@ pub(super) const MANY: Bench = Bench {
 };
 
 fn appends(plan: &Plan, bench: &'static str, load: &Load, batch: usize) -> Fallible<Measurement> {
-    let setup = Setup::new(plan)?;
+    appends_to(&Setup::new(plan)?, plan, bench, load, batch)
+}
+
+fn appends_to(
+    setup: &Setup,
+    plan: &Plan,
+    bench: &'static str,
+    load: &Load,
+    batch: usize,
+) -> Fallible<Measurement> {
     let mut file =
         File::options().create(true).append(true).open(setup.folder.join("floor.jsonl"))?;
     let batches: Vec<_> = load.entries.chunks(batch).collect();

@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use session_store_core::{SegmentId, SegmentRef, SessionId, Store, StoreExt};
-use session_store_fs::FsStore;
+use session_store_fs::{FsOptions, FsStore};
 
 use crate::Fallible;
 use crate::plan::{Bench, Plan};
@@ -49,8 +49,12 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(plan: &Plan) -> Fallible<Self> {
+        Self::with(plan, &FsOptions::new())
+    }
+
+    fn with(plan: &Plan, options: &FsOptions) -> Fallible<Self> {
         let folder = plan.folder()?;
-        let store = FsStore::open_or_create(folder.join("store"))?;
+        let store = options.clone().create(true).open(folder.join("store"))?;
         Ok(Self { folder, store, session: SessionId::new(), segment: SegmentId::new() })
     }
 
