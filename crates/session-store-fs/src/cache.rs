@@ -62,7 +62,9 @@ impl Cache {
     pub(crate) fn open_file(&mut self, name: Name, generation: Generation) -> Option<&mut Log> {
         let at = self.open_files.iter().position(|(cached, _)| *cached == name)?;
         let last = self.open_files.len() - 1;
-        self.open_files.swap(at, last);
+        if at < last {
+            self.open_files.swap(at, last);
+        }
         let (_, log) = self.open_files.back_mut()?;
         log.is_fresh(generation, Instant::now()).then_some(log)
     }

@@ -21,7 +21,7 @@
 //! only the generation and the length would miss the entry.
 
 use std::io::{self, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
@@ -36,40 +36,37 @@ use crate::mutex::{lock, lock_spinning};
 
 /// A lock file, and the cache that it protects.
 pub(crate) struct LockFile<T> {
+    file: KeptFile,
+    cached: Mutex<T>,
+}
+
+/// A lock file without the cache.
+struct KeptFile {
     path: PathBuf,
     opened: Mutex<Option<Arc<Opened>>>,
-    cached: Mutex<T>,
-    /// The generation when this handle last read or advanced it. Used while `cached` is locked.
+    /// The generation when this handle last read or advanced it. Used while the mutex of the cache
+    /// is locked.
     last: AtomicU64,
 }
 
 impl<T: Default> LockFile<T> {
     pub(crate) fn new(path: PathBuf) -> Self {
-        let (opened, cached, last) = (Mutex::default(), Mutex::default(), AtomicU64::default());
-        Self { path, opened, cached, last }
+        let file = KeptFile { path, opened: Mutex::default(), last: AtomicU64::default() };
+        Self { file, cached: Mutex::default() }
     }
 
     /// Takes the lock to make a change. Creates the lock file if it does not exist.
     pub(crate) fn lock_write(&self) -> Result<Guard<'_, T>, StoreError> {
         let cached = lock_spinning(&self.cached);
-        let opened = match self.opened() {
-            Some(opened) if opened.is_writable => opened,
-            _ => {
-                let opened = file::open_or_create(&self.path);
-                self.keep_open(Arc::new(opened.context("open the lock", &self.path)?))
-            }
-        };
-        self.hold(Some(opened), cached)
+        self.hold(Some(self.file.writable()?), cached)
     }
 
-    /// Locks only the mutex, for an append of an exclusive handle. Returns `None` if the lock file
-    /// is not open.
-    pub(crate) fn lock_mutex(&self) -> Option<Guard<'_, T>> {
+    /// Locks only the mutex, for an append of an exclusive handle.
+    pub(crate) fn lock_mutex(&self) -> Guard<'_, T> {
         let cached = lock_spinning(&self.cached);
-        let generation = Generation(Some(self.last.load(Ordering::Relaxed)));
-        let (opened, path, last) = (Some(self.opened()?), &*self.path, &self.last);
-        let lock = HeldLock { opened, path, is_locked: false, generation, last };
-        Some(Guard { lock, cached, lock_file: self })
+        let generation = Generation(Some(self.file.last.load(Ordering::Relaxed)));
+        let lock = HeldLock { file: &self.file, locked: None, generation };
+        Guard { lock, cached, lock_file: self }
     }
 
     /// Takes the lock to read. Does not create the lock file, because reading creates nothing. If
@@ -81,7 +78,7 @@ impl<T: Default> LockFile<T> {
     pub(crate) fn lock_read(&self) -> Result<Guard<'_, T>, StoreError> {
         let cached = lock(&self.cached);
         let opened = match self.opened() {
-            None => self.open_existing()?.map(|opened| self.keep_open(opened)),
+            None => self.file.existing()?.map(|opened| self.file.keep_open(opened)),
             opened => opened,
         };
         self.hold(opened, cached)
@@ -91,10 +88,10 @@ impl<T: Default> LockFile<T> {
     /// open.
     pub(crate) fn is_current(&self, generation: Generation) -> Result<bool, StoreError> {
         let opened = match self.opened() {
-            None => self.open_existing()?,
+            None => self.file.existing()?,
             opened => opened,
         };
-        Ok(self.generation(opened.as_deref())? == generation)
+        Ok(self.file.generation(opened.as_deref())? == generation)
     }
 
     /// Closes the lock file and calls `close_files`, unless another thread uses the lock. Returns
@@ -104,22 +101,13 @@ impl<T: Default> LockFile<T> {
         // group of segments that share a lock).
         let Ok(mut cached) = self.cached.try_lock() else { return false };
         close_files(&mut cached);
-        *lock(&self.opened) = None;
+        *lock(&self.file.opened) = None;
         true
     }
 
     /// Returns the lock file if it is open.
     pub(crate) fn opened(&self) -> Option<Arc<Opened>> {
-        lock(&self.opened).clone()
-    }
-
-    fn open_existing(&self) -> Result<Option<Arc<Opened>>, StoreError> {
-        Ok(file::open_existing(&self.path).context("open the lock", &self.path)?.map(Arc::new))
-    }
-
-    fn keep_open(&self, opened: Arc<Opened>) -> Arc<Opened> {
-        *lock(&self.opened) = Some(Arc::clone(&opened));
-        opened
+        self.file.opened()
     }
 
     fn hold<'a>(
@@ -127,13 +115,38 @@ impl<T: Default> LockFile<T> {
         opened: Option<Arc<Opened>>,
         cached: MutexGuard<'a, T>,
     ) -> Result<Guard<'a, T>, StoreError> {
-        // `HeldLock` is made before the generation is read, so that an error of the read also
-        // unlocks the file.
-        let (path, generation, last) = (&*self.path, Generation(None), &self.last);
-        let mut lock = HeldLock { opened, path, is_locked: false, generation, last };
-        lock.lock_file()?;
-        lock.set_generation(self.generation(lock.opened.as_deref())?);
+        let mut lock = HeldLock { file: &self.file, locked: None, generation: Generation(None) };
+        if let Some(opened) = opened {
+            lock.lock_file(opened)?;
+        }
+        // `lock` exists before the generation is read, so that an error of the read also unlocks
+        // the file.
+        lock.set_generation(self.file.generation(lock.locked.as_deref())?);
         Ok(Guard { lock, cached, lock_file: self })
+    }
+}
+
+impl KeptFile {
+    fn opened(&self) -> Option<Arc<Opened>> {
+        lock(&self.opened).clone()
+    }
+
+    fn existing(&self) -> Result<Option<Arc<Opened>>, StoreError> {
+        Ok(file::open_existing(&self.path).context("open the lock", &self.path)?.map(Arc::new))
+    }
+
+    /// Returns the file, open for writing. Creates the file if it does not exist.
+    fn writable(&self) -> Result<Arc<Opened>, StoreError> {
+        if let Some(opened) = self.opened().filter(|opened| opened.is_writable) {
+            return Ok(opened);
+        }
+        let opened = file::open_or_create(&self.path).context("open the lock", &self.path)?;
+        Ok(self.keep_open(Arc::new(opened)))
+    }
+
+    fn keep_open(&self, opened: Arc<Opened>) -> Arc<Opened> {
+        *lock(&self.opened) = Some(Arc::clone(&opened));
+        opened
     }
 
     fn generation(&self, opened: Option<&Opened>) -> Result<Generation, StoreError> {
@@ -166,57 +179,53 @@ impl<T: Default> Drop for Guard<'_, T> {
     }
 }
 
-/// The locked file of a [`Guard`].
+/// The lock of a [`Guard`].
 pub(crate) struct HeldLock<'a> {
-    opened: Option<Arc<Opened>>,
-    path: &'a Path,
-    is_locked: bool,
+    file: &'a KeptFile,
+    /// The locked file. `None` if only the mutex is locked.
+    locked: Option<Arc<Opened>>,
     pub(crate) generation: Generation,
-    last: &'a AtomicU64,
 }
 
 impl HeldLock<'_> {
-    /// Locks the file, unless it is locked already.
-    pub(crate) fn lock_file(&mut self) -> Result<(), StoreError> {
-        if let Some(opened) = self.opened.as_ref().filter(|_| !self.is_locked) {
-            // A signal can interrupt a thread that waits for a lock.
-            let locked = retry_on_intr(|| flock(&opened.file, FlockOperation::LockExclusive));
-            locked.map_err(io::Error::from).context("lock", self.path)?;
-            self.is_locked = true;
-        }
-        Ok(())
-    }
-
     /// Locks the file after a write under the mutex alone. Readers of other processes may have seen
     /// the new length, so the generation advances before the length is set back.
     pub(crate) fn lock_after_write(&mut self) -> Result<(), StoreError> {
-        if self.is_locked {
+        if self.locked.is_some() {
             return Ok(());
         }
-        self.lock_file()?;
+        self.lock_file(self.file.writable()?)?;
         self.advance_generation()
     }
 
     /// Advances the generation. Must be called before a change that is not an append. Otherwise
     /// another handle could read the changed file and still trust its cache.
     pub(crate) fn advance_generation(&mut self) -> Result<(), StoreError> {
-        let (Some(opened), Some(length)) = (&self.opened, self.generation.0) else { return Ok(()) };
-        opened.file.set_len(length + 1).context("advance the generation of", self.path)?;
+        let (Some(locked), Some(length)) = (&self.locked, self.generation.0) else { return Ok(()) };
+        locked.file.set_len(length + 1).context("advance the generation of", &self.file.path)?;
         self.set_generation(Generation(Some(length + 1)));
+        Ok(())
+    }
+
+    fn lock_file(&mut self, opened: Arc<Opened>) -> Result<(), StoreError> {
+        // A signal can interrupt a thread that waits for a lock.
+        let locked = retry_on_intr(|| flock(&opened.file, FlockOperation::LockExclusive));
+        locked.map_err(io::Error::from).context("lock", &self.file.path)?;
+        self.locked = Some(opened);
         Ok(())
     }
 
     fn set_generation(&mut self, generation: Generation) {
         self.generation = generation;
-        self.last.store(generation.0.unwrap_or_default(), Ordering::Relaxed);
+        self.file.last.store(generation.0.unwrap_or_default(), Ordering::Relaxed);
     }
 }
 
 impl Drop for HeldLock<'_> {
     fn drop(&mut self) {
-        if let Some(opened) = self.opened.as_ref().filter(|_| self.is_locked) {
+        if let Some(locked) = &self.locked {
             // Ignore an error. The lock also ends when the file is closed.
-            let _ = opened.file.unlock();
+            let _ = locked.file.unlock();
         }
     }
 }

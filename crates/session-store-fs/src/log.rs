@@ -23,6 +23,9 @@ use crate::sync::Syncs;
 /// The number of bytes after which a batch is split into several writes.
 const WRITE_BYTES: usize = 1024 * 1024;
 
+/// The maximum size of the buffer that an open file keeps for the next write.
+const KEPT_BYTES: usize = 16 * 1024;
+
 /// The time after which an open file is opened again by its path.
 ///
 /// Another program can replace or move the file without taking the store's lock. Without this
@@ -37,6 +40,7 @@ pub(crate) struct Log {
     opened: Instant,
     pub(crate) state: LogState,
     commit: Arc<GroupCommit>,
+    buffer: Vec<u8>,
     /// The number of the last sync round in which the path was recorded ([`Syncs::round`]).
     recorded: Option<u64>,
 }
@@ -99,6 +103,7 @@ impl Log {
                 has_wrong_checkpoint: false,
             },
             commit: Arc::default(),
+            buffer: Vec::new(),
             recorded: None,
         }))
     }
@@ -248,16 +253,20 @@ impl Log {
         &mut self,
         mut entries: impl Iterator<Item = &'a str> + Clone,
     ) -> io::Result<()> {
-        let file = Arc::clone(&self.file);
         loop {
             let of_this_write = entries.clone();
-            let (bytes, count) = next_write(self.state.index.tail().owes_newline(), &mut entries);
+            let owes_newline = self.state.index.tail().owes_newline();
+            let count = next_write(&mut self.buffer, owes_newline, &mut entries);
             if count == 0 {
-                return Ok(());
+                break;
             }
-            let written = write_entries(&file, &bytes)?;
+            let written = write_entries(&self.file, &self.buffer)?;
             self.state.index.record_write(written, of_this_write.take(count).map(str::len));
         }
+        if self.buffer.capacity() > KEPT_BYTES {
+            self.buffer = Vec::new();
+        }
+        Ok(())
     }
 
     /// Fails with the error of the operating system if the file is open for reads only.
@@ -312,12 +321,13 @@ impl LogState {
     }
 }
 
-/// Returns the bytes of the next write and the number of entries in these bytes. If the last line
-/// in the file has no newline yet, the bytes begin with a newline.
+/// Puts the bytes of the next write into `bytes`, and returns the number of entries in them. If the
+/// last line in the file has no newline yet, the bytes begin with a newline.
 fn next_write<'a>(
+    bytes: &mut Vec<u8>,
     owes_newline: bool,
     entries: &mut (impl Iterator<Item = &'a str> + Clone),
-) -> (Vec<u8>, usize) {
+) -> usize {
     let mut size = usize::from(owes_newline);
     let fits = |entry: &&str| {
         let fits = size < WRITE_BYTES;
@@ -325,13 +335,14 @@ fn next_write<'a>(
         fits
     };
     let count = entries.clone().take_while(fits).count();
-    let mut bytes = Vec::with_capacity(size);
+    bytes.clear();
+    bytes.reserve(size);
     bytes.extend(owes_newline.then_some(b'\n'));
     for entry in entries.take(count) {
         bytes.extend_from_slice(entry.as_bytes());
         bytes.push(b'\n');
     }
-    (bytes, count)
+    count
 }
 
 /// Writes the bytes. Returns the number of written bytes: all bytes, or all except the last

@@ -94,7 +94,7 @@ impl FsStore {
     }
 
     pub(crate) fn segment<'a>(&'a self, key: SegmentKey, guard: Guard<'a, Cache>) -> Segment<'a> {
-        Segment::new(&self.directory, key, guard, self.stripes.cached_heads(key.segment_id))
+        Segment::new(&self.directory, key, guard, &self.stripes)
     }
 
     fn append_entries<'e>(
@@ -130,7 +130,7 @@ impl FsStore {
             return Ok(None);
         }
         self.directory.syncs.check()?;
-        let Some(guard) = self.stripes.lock_mutex(key.segment_id) else { return Ok(None) };
+        let guard = self.stripes.lock_mutex(key.segment_id);
         self.segment(key, guard).append_to_ready(kind, expected, entries)
     }
 

@@ -59,7 +59,7 @@ impl Stripes {
     }
 
     /// Locks the stripe of a segment as [`LockFile::lock_mutex`] does.
-    pub(crate) fn lock_mutex(&self, segment_id: SegmentId) -> Option<Guard<'_, Cache>> {
+    pub(crate) fn lock_mutex(&self, segment_id: SegmentId) -> Guard<'_, Cache> {
         self.of(segment_id).lock_file.lock_mutex()
     }
 

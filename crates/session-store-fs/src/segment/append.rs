@@ -206,7 +206,7 @@ mod tests {
         let Fixture { key, owner, reader, .. } = &Fixture::new();
         let now = Instant::now();
         {
-            let guard = owner.stripes.lock_mutex(key.segment_id).unwrap();
+            let guard = owner.stripes.lock_mutex(key.segment_id);
             let Segment { files, mut guard, .. } = owner.segment(*key, guard);
             let generation = guard.lock.generation;
             let log = files.open(Kind::Log, generation, &mut guard.cached).unwrap().unwrap();
@@ -228,11 +228,16 @@ mod tests {
     fn the_facts_of_a_log_are_of_one_moment() {
         let Fixture { key, owner, reader, .. } = &Fixture::new();
         let path = reader.directory.layout.file(*key, Kind::Log);
+        let append = || file::open_to_append(&path).unwrap().write_all(b"{}\n").unwrap();
         let metadata = file::metadata(&path).unwrap().unwrap();
-        owner.at(*key).append(&entry("{}")).unwrap();
+        // Appends after each of the two reads of the length.
+        append();
         let mut segment = reader.lock_read(*key).unwrap();
-        let info = segment.open(Kind::Log).unwrap().unwrap().info(metadata).unwrap();
+        let log = segment.open(Kind::Log).unwrap().unwrap();
+        append();
+        let info = log.info(metadata).unwrap();
         drop(segment);
+        assert_eq!(info.head.entries(), 4);
         assert_eq!(Some(info), owner.at(*key).info().unwrap());
     }
 }

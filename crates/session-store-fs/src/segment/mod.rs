@@ -22,7 +22,6 @@ use tempfile::NamedTempFile;
 
 use crate::bad_lines::{Plan, write_good_lines};
 use crate::cache::Cache;
-use crate::cached_head::CachedHeads;
 use crate::directory::{Directory, place};
 use crate::error::Context;
 use crate::file;
@@ -34,6 +33,7 @@ use crate::log::Log;
 use crate::read::Part;
 use crate::sidecar::checkpoint::Checkpoint;
 use crate::sidecar::epoch::{Cut, Epoch, NO_CUT, new_token};
+use crate::stripe::Stripes;
 
 pub(crate) use append::Appended;
 
@@ -68,7 +68,7 @@ pub(crate) struct TornTail {
 pub(crate) struct Segment<'a> {
     files: Files<'a>,
     guard: Guard<'a, Cache>,
-    heads: &'a CachedHeads,
+    stripes: &'a Stripes,
 }
 
 impl<'a> Segment<'a> {
@@ -76,9 +76,9 @@ impl<'a> Segment<'a> {
         directory: &'a Directory,
         key: SegmentKey,
         guard: Guard<'a, Cache>,
-        heads: &'a CachedHeads,
+        stripes: &'a Stripes,
     ) -> Self {
-        Self { files: Files { directory, key }, guard, heads }
+        Self { files: Files { directory, key }, guard, stripes }
     }
 
     /// Returns the file as it is now, or `None` if the file does not exist.
@@ -89,10 +89,10 @@ impl<'a> Segment<'a> {
     /// Returns the head, or `None` if the log does not exist. Caches the head for reads without the
     /// lock.
     pub(crate) fn head(&mut self) -> Result<Option<Head>, StoreError> {
-        let (heads, key) = (self.heads, self.files.key);
+        let (stripes, key) = (self.stripes, self.files.key);
         let log = self.open(Kind::Log)?;
         Ok(log.map(|log| {
-            heads.insert(key, log);
+            stripes.cached_heads(key.segment_id).insert(key, log);
             log.state.head()
         }))
     }
