@@ -52,6 +52,9 @@ impl FsOptions {
     /// can read at any time. The store does not declare the capability
     /// [`MultiProcess`](session_store_core::Capability::MultiProcess).
     ///
+    /// The mode ends when the last clone is dropped, or when the process ends. A process that was
+    /// made by fork(2) prolongs the mode of its parent until it executes a program or ends.
+    ///
     /// Older versions of this crate do not notice that a store is open in this mode. No other
     /// program can change the files while the handle is open.
     #[must_use]
