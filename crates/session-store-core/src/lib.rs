@@ -127,6 +127,7 @@
 pub mod connection_pool;
 pub mod contract;
 pub mod event_trace;
+pub mod group_commit;
 pub mod percent;
 pub mod segment_log;
 pub mod server_url;

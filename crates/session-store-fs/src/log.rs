@@ -216,7 +216,7 @@ impl Log {
     /// which the caller must wait for the sync. Otherwise records the file for the next `sync_all`.
     pub(crate) fn written(&mut self, syncs: &Syncs) -> Option<Written> {
         if syncs.is_power() {
-            return Some(self.commit.written(&self.file, &self.path));
+            return Some(Written::new(&self.commit, &self.file, &self.path));
         }
         self.record(syncs);
         None
