@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use session_store_core::{SegmentId, SessionId};
+use session_store_core::{Durability, SegmentId, SessionId};
 use test_servers::RedisServer;
 
 use crate::measure;
@@ -71,7 +71,7 @@ pub(super) struct Database(RawSqlite);
 
 impl Database {
     pub(super) fn open(path: &Path) -> Fallible<Self> {
-        RawSqlite::open(path).map(Self)
+        RawSqlite::open(path, Durability::Process).map(Self)
     }
 }
 
@@ -97,7 +97,7 @@ fn check(lines: &[&str]) -> Done {
 
 /// Returns a function that inserts each log in one transaction.
 pub(super) fn into_database(path: &Path) -> Fallible<Box<Insert<'static>>> {
-    let raw = RawSqlite::create(path)?;
+    let raw = RawSqlite::create(path, Durability::Process)?;
     Ok(Box::new(move |session, segment, lines| raw.append(session, segment, lines.iter().copied())))
 }
 

@@ -2,14 +2,15 @@
 
 mod append;
 mod growth;
+mod power;
 pub(crate) mod raw;
 mod read;
 mod threads;
 
 use std::path::PathBuf;
 
-use session_store_core::{SegmentId, SegmentRef, SessionId, Store, StoreExt};
-use session_store_sqlite::SqliteStore;
+use session_store_core::{Durability, SegmentId, SegmentRef, SessionId, Store, StoreExt};
+use session_store_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::Fallible;
 use crate::plan::{Bench, Plan};
@@ -17,9 +18,10 @@ use crate::sessions::HasStore;
 use crate::size::{self, HasSize, sizes};
 use raw::Raw;
 
-pub(crate) const BENCHES: [Bench; 7] = [
+pub(crate) const BENCHES: [Bench; 8] = [
     append::ONE,
     append::MANY,
+    power::BENCH,
     read::BENCH,
     threads::BENCH,
     growth::ENTRIES,
@@ -43,20 +45,29 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(plan: &Plan) -> Fallible<Self> {
+        Self::with(plan, &SqliteOptions::new())
+    }
+
+    fn with(plan: &Plan, options: &SqliteOptions) -> Fallible<Self> {
         let folder = plan.folder()?;
-        let store = SqliteStore::open_or_create(folder.join("store.db"))?;
+        let store = options.clone().create(true).open(folder.join("store.db"))?;
         Ok(Self { folder, store, session: SessionId::new(), segment: SegmentId::new() })
     }
 
     /// Returns the log of the segment.
     fn log(&self) -> SegmentRef<'_, dyn Store> {
+        self.log_of(self.segment)
+    }
+
+    /// Returns the log of another segment of the session.
+    fn log_of(&self, segment: SegmentId) -> SegmentRef<'_, dyn Store> {
         let store: &dyn Store = &self.store;
-        store.segment(self.session, self.segment)
+        store.segment(self.session, segment)
     }
 
     /// Opens a plain connection to another file with the same tables.
     fn floor(&self) -> Fallible<Raw> {
-        Raw::create(&self.folder.join("floor.db"))
+        Raw::create(&self.folder.join("floor.db"), Durability::Process)
     }
 }
 

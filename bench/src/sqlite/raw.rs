@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::value::RawValue;
-use session_store_core::{SegmentId, SessionId};
+use session_store_core::{Durability, SegmentId, SessionId};
 use session_store_sqlite::SqliteStore;
 use uuid::Uuid;
 
@@ -20,15 +20,19 @@ type Log = (i64, i64, [u8; 16]);
 
 impl Raw {
     /// Creates a new file.
-    pub(crate) fn create(path: &Path) -> Fallible<Self> {
+    pub(crate) fn create(path: &Path, durability: Durability) -> Fallible<Self> {
         drop(SqliteStore::open_or_create(path)?);
-        Self::open(path)
+        Self::open(path, durability)
     }
 
-    pub(crate) fn open(path: &Path) -> Fallible<Self> {
+    pub(crate) fn open(path: &Path, durability: Durability) -> Fallible<Self> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(30))?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        let synchronous = match durability {
+            Durability::Process => "NORMAL",
+            Durability::Power => "FULL",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self(connection))

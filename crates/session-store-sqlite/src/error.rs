@@ -5,6 +5,7 @@ use std::ffi::c_int;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{ErrorCode, ffi};
 use session_store_core::{BackendError, StoreError};
@@ -30,7 +31,7 @@ pub(crate) enum DatabaseError {
     /// given reason.
     Impossible(String),
     /// A commit or a sync failed with an unknown outcome.
-    Indeterminate(Box<dyn Error + Send + Sync>),
+    Indeterminate(Arc<dyn Error + Send + Sync>),
 }
 
 impl DatabaseError {
@@ -39,11 +40,28 @@ impl DatabaseError {
         Self::Impossible(format!("the {what} is full: it has reached its limit of {limit}"))
     }
 
+    /// Returns the error for a sync or a check of the files that failed after a commit.
+    pub(crate) fn indeterminate(error: io::Error) -> Self {
+        Self::Indeterminate(Arc::new(error))
+    }
+
     /// Returns whether the operating system did not let SQLite open or create a file.
     pub(crate) fn is_refused_by_system(&self) -> bool {
         use ErrorCode as Code;
         let Self::Sqlite(error) = self else { return false };
         matches!(error.sqlite_error_code(), Some(Code::CannotOpen | Code::ReadOnly))
+    }
+
+    /// Returns the error of a commit again, for another change of the same group.
+    pub(crate) fn duplicate(&self) -> Self {
+        use rusqlite::Error::SqliteFailure;
+        match self {
+            Self::Sqlite(SqliteFailure(error, text)) => SqliteFailure(*error, text.clone()).into(),
+            Self::Indeterminate(source) => Self::Indeterminate(Arc::clone(source)),
+            error => {
+                Self::Impossible(format!("another change of the same commit failed: {error:?}"))
+            }
+        }
     }
 
     /// Adds the operation that failed. `path` is the place of the database.
@@ -54,7 +72,9 @@ impl DatabaseError {
             Self::Sqlite(error) => translate(error, operation, path),
             Self::Io(error) => StoreError::io(operation, error),
             Self::Impossible(reason) => BackendError::new(operation, false, reason).into(),
-            Self::Indeterminate(source) => StoreError::Indeterminate { operation, source },
+            Self::Indeterminate(source) => {
+                StoreError::Indeterminate { operation, source: Box::new(source) }
+            }
         }
     }
 }

@@ -128,6 +128,8 @@ mod store;
 mod sync;
 mod transaction;
 mod wal_check;
+mod wal_length;
+mod write;
 
 pub use error::is_malformed;
 pub use file::is_sqlite_file;

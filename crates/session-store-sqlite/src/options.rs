@@ -73,7 +73,8 @@ impl SqliteOptions {
     /// Sets what an acknowledged change survives.
     ///
     /// With [`Durability::Power`] every change waits until the device has stored the change
-    /// (`synchronous = FULL`). With [`Durability::Process`], the default, changes do not wait for
+    /// (`synchronous = FULL`). Concurrent changes of one handle share a commit. If the commit
+    /// fails, all of them fail. With [`Durability::Process`], the default, changes do not wait for
     /// the device (`NORMAL`). Handles with different durability can share a database. After a
     /// failed sync a handle refuses all further changes.
     #[must_use]

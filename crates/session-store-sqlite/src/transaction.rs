@@ -1,6 +1,8 @@
-//! Write transactions: their start, and the handling of a failed COMMIT.
+//! Write transactions: their start, the savepoints in them, and the handling of a failed COMMIT.
 
+use std::mem;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use rusqlite::{Connection, MAIN_DB, ffi};
 use session_store_core::Durability;
@@ -20,6 +22,11 @@ impl<'a> Transaction<'a> {
     /// Wraps a transaction that was begun on `connection`.
     pub(crate) fn new(connection: &'a Connection, wal: &'a WalState) -> Self {
         Self { connection, wal }
+    }
+
+    /// Leaves the transaction open for further changes of the same group.
+    pub(crate) fn leave_open(self) {
+        mem::forget(self);
     }
 
     pub(crate) fn commit(self) -> Result<()> {
@@ -50,7 +57,7 @@ impl<'a> Transaction<'a> {
             .and_then(|()| execute(self, "COMMIT"));
         match overwritten {
             Ok(()) if !failed_sync => error.into(),
-            _ => DatabaseError::Indeterminate(error.into()),
+            _ => DatabaseError::Indeterminate(Arc::new(error)),
         }
     }
 }
@@ -65,11 +72,44 @@ impl Deref for Transaction<'_> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        if !self.is_autocommit() {
+        if is_in_transaction(self) {
             // ROLLBACK fails only if SQLite has already rolled the transaction back.
             let _ = self.execute_batch("ROLLBACK");
         }
     }
+}
+
+/// A savepoint in a transaction. Dropping the value undoes the changes since the savepoint.
+struct Savepoint<'a>(&'a Connection);
+
+impl Drop for Savepoint<'_> {
+    fn drop(&mut self) {
+        // After some errors, SQLite has already rolled the whole transaction back. If the changes
+        // cannot be undone alone, the whole transaction is rolled back.
+        if is_in_transaction(self.0)
+            && self.0.execute_batch("ROLLBACK TO change; RELEASE change").is_err()
+        {
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+/// Runs `change` in the open transaction of the connection, and undoes it if it fails.
+pub(crate) fn in_savepoint<T>(
+    connection: &Connection,
+    change: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
+    execute(connection, "SAVEPOINT change")?;
+    let savepoint = Savepoint(connection);
+    let output = change(connection)?;
+    execute(connection, "RELEASE change")?;
+    mem::forget(savepoint);
+    Ok(output)
+}
+
+/// Returns whether a transaction is open on the connection.
+pub(crate) fn is_in_transaction(connection: &Connection) -> bool {
+    !connection.is_autocommit()
 }
 
 /// Begins a transaction that holds the write lock from the start.

@@ -11,6 +11,7 @@ mod concurrent;
 mod conformance;
 mod corrupt;
 mod full_disk;
+mod group_commit;
 mod info;
 mod limits;
 mod log;
