@@ -197,22 +197,41 @@ impl FolderEntry<'_> {
 
 /// Calls `found` for each entry of the folder. A path that does not exist or is a file counts as an
 /// empty folder.
-pub(crate) fn list(folder: &Path, found: impl FnMut(&FolderEntry<'_>)) -> Result<(), StoreError> {
-    match read_folder(folder, found) {
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(()),
-        result => if_found(result).context("list", folder).map(drop),
+pub(crate) fn list(
+    folder: &Path,
+    mut found: impl FnMut(&FolderEntry<'_>),
+) -> Result<(), StoreError> {
+    let none_matches = |entry: &FolderEntry<'_>| {
+        found(entry);
+        false
+    };
+    any(folder, none_matches).map(drop)
+}
+
+/// Returns whether `matches` returns true for an entry of the folder. Stops at this entry. A path
+/// that does not exist or is a file counts as an empty folder.
+pub(crate) fn any(
+    folder: &Path,
+    matches: impl FnMut(&FolderEntry<'_>) -> bool,
+) -> Result<bool, StoreError> {
+    match read_folder(folder, matches) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        result => Ok(if_found(result).context("list", folder)?.unwrap_or(false)),
     }
 }
 
-/// Reads a folder. `std::fs::read_dir` is not used, because it allocates each name twice. The
-/// allocations take longer than reading the folder.
-fn read_folder(folder: &Path, mut found: impl FnMut(&FolderEntry<'_>)) -> io::Result<()> {
+/// Reads a folder up to the first entry that matches. `std::fs::read_dir` is not used, because it
+/// allocates each name twice. The allocations take longer than reading the folder.
+fn read_folder(
+    folder: &Path,
+    mut matches: impl FnMut(&FolderEntry<'_>) -> bool,
+) -> io::Result<bool> {
     let opened = no_links::open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
     for entry in Dir::new(opened)? {
         let entry = FolderEntry { folder, entry: &entry? };
-        if entry.name() != "." && entry.name() != ".." {
-            found(&entry);
+        if entry.name() != "." && entry.name() != ".." && matches(&entry) {
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(false)
 }
