@@ -124,6 +124,7 @@
 //! and [`forward_pod_store!`] forward the listed methods, and `clippy::missing_trait_methods` finds
 //! missing methods.
 
+pub mod backoff;
 pub mod connection_pool;
 pub mod contract;
 pub mod event_trace;

@@ -2,10 +2,10 @@
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use session_store_core::StoreError;
+use session_store_core::backoff::Backoff;
 use session_store_core::connection_pool::ConnectionPool;
 use uuid::Uuid;
 
@@ -14,10 +14,6 @@ use crate::connector::Connector;
 use crate::error::{Cause, RequestError};
 use crate::statement::{ints, uuids};
 use crate::writer::{ChangeId, Writer, Writers};
-
-/// The first pause before a request is repeated. Each further pause is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The access of a handle to its storage.
 pub(crate) struct Client {
@@ -116,13 +112,13 @@ impl Client {
         &self,
         mut work: impl FnMut(&mut Connection) -> Result<T, RequestError>,
     ) -> Result<T, RequestError> {
-        let mut pauses = Pauses::new(self.retry);
+        let (mut backoff, deadline) = (Backoff::default(), self.deadline());
         loop {
             let error = match self.once(&mut work) {
                 Err(error) => error.without_change(),
                 done => return done,
             };
-            if !matches!(error, RequestError::Later(_)) || !pauses.pause() {
+            if !matches!(error, RequestError::Later(_)) || !backoff.wait(deadline) {
                 return Err(error);
             }
         }
@@ -132,24 +128,24 @@ impl Client {
         &self,
         mut change: impl FnMut(&mut Connection, ChangeId) -> Result<i64, RequestError>,
     ) -> Result<Changed, RequestError> {
-        let mut pauses = Pauses::new(self.retry);
+        let (mut backoff, deadline) = (Backoff::default(), self.deadline());
         let mut writer = self.writer()?;
         loop {
             let id = writer.next();
             let outcome = match self.once(|connection| change(connection, id)) {
                 // If this fails, the writer is dropped, because the change may still be executed.
                 Err(RequestError::ReplyLost(cause)) => {
-                    let outcome = self.resolve(id, cause, &mut pauses)?;
+                    let outcome = self.resolve(id, cause, &mut backoff, deadline)?;
                     writer.advance(id);
                     outcome
                 }
                 outcome => outcome,
             };
             match outcome {
-                Err(RequestError::UnknownWriter) if pauses.pause() => {
+                Err(RequestError::UnknownWriter) if backoff.wait(deadline) => {
                     writer = self.repeat(Writer::register)?;
                 }
-                Err(RequestError::Later(_)) if pauses.pause() => {}
+                Err(RequestError::Later(_)) if backoff.wait(deadline) => {}
                 outcome => {
                     if outcome.is_ok() {
                         writer.advance(id);
@@ -167,9 +163,10 @@ impl Client {
         &self,
         id: ChangeId,
         cause: Cause,
-        pauses: &mut Pauses,
+        backoff: &mut Backoff,
+        deadline: Instant,
     ) -> Result<Result<i64, RequestError>, RequestError> {
-        while pauses.pause() {
+        while backoff.wait(deadline) {
             match self.once(|connection| id.fence(connection)) {
                 Ok(Some(result)) => return Ok(Ok(result)),
                 Ok(None) => return Ok(Err(RequestError::Later(cause))),
@@ -177,6 +174,11 @@ impl Client {
             }
         }
         Err(RequestError::ReplyLost(cause))
+    }
+
+    /// Returns the time after which a request that starts now is not sent again.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.retry
     }
 
     fn writer(&self) -> Result<Writer, RequestError> {
@@ -188,7 +190,7 @@ impl Client {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, RequestError>,
     ) -> Result<T, RequestError> {
-        let deadline = Instant::now() + self.retry;
+        let deadline = self.deadline();
         let exhausted = |limit| {
             let reason = format!("all {limit} connections of the pool are in use");
             RequestError::Later(Cause::Text(reason))
@@ -204,26 +206,6 @@ impl Client {
             _ => connection.release(),
         }
         result
-    }
-}
-
-/// The pauses between attempts.
-struct Pauses {
-    next: Duration,
-    deadline: Instant,
-}
-
-impl Pauses {
-    fn new(retry: Duration) -> Self {
-        Self { next: FIRST_PAUSE, deadline: Instant::now() + retry }
-    }
-
-    /// Waits before the next attempt. Returns whether there is time for one.
-    fn pause(&mut self) -> bool {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        thread::sleep(self.next.min(left));
-        self.next = (self.next * 2).min(LONGEST_PAUSE);
-        !left.is_zero()
     }
 }
 

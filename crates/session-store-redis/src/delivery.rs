@@ -2,20 +2,16 @@
 //! deadline.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use redis::{Connection, RedisError, RedisResult, Value};
+use session_store_core::backoff::Backoff;
 
 use crate::disposition::{Disposition, found_no_server};
 use crate::error::RequestError;
 use crate::keys::Slot;
 use crate::topology::Topology;
 use crate::topology::node::Node;
-
-/// The first pause before a command is sent again. Each further pause is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// A pause is made at each redirection with a multiple of this number. While nodes disagree about
 /// an owner, they can redirect a command in a circle.
@@ -127,7 +123,7 @@ impl Delivery {
         wait_until: Instant,
         mut attempt: impl FnMut(Instant) -> RedisResult<T>,
     ) -> Result<T, RequestError> {
-        let mut pauses = Pauses::new();
+        let mut pauses = Pauses::default();
         loop {
             let error = match attempt(deadline.max(wait_until)) {
                 Ok(value) => return Ok(value),
@@ -214,7 +210,7 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn new(slot: Slot, effect: Effect, transmit: Transmit<'a>, deadline: Instant) -> Self {
         let transmission = Transmission::default();
-        let pauses = Pauses::new();
+        let pauses = Pauses::default();
         Self {
             slot,
             effect,
@@ -260,18 +256,15 @@ impl FailedAttempt {
 }
 
 /// The pauses between attempts.
+#[derive(Default)]
 struct Pauses {
-    next: Duration,
+    backoff: Backoff,
     redirections: u32,
     /// Whether a connection was lost, or a server was a replica.
     lost: bool,
 }
 
 impl Pauses {
-    const fn new() -> Self {
-        Self { next: FIRST_PAUSE, redirections: 0, lost: false }
-    }
-
     /// Waits before the next attempt. Returns whether there is time for another attempt.
     fn pause(&mut self, disposition: Disposition, deadline: Instant) -> bool {
         let at_once = match disposition {
@@ -286,11 +279,6 @@ impl Pauses {
             }
             _ => false,
         };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if !at_once {
-            thread::sleep(self.next.min(left));
-            self.next = (self.next * 2).min(LONGEST_PAUSE);
-        }
-        !left.is_zero()
+        if at_once { Instant::now() < deadline } else { self.backoff.wait(deadline) }
     }
 }
