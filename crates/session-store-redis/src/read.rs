@@ -27,8 +27,7 @@ const PART_BYTES: usize = 1024 * 1024;
 /// a list command 0.3 ms.
 const FIRST_PART_BYTES: usize = 64 * 1024;
 
-/// The maximum number of entries that a plain list command reads in a long read, if their sizes are
-/// not limited.
+/// The maximum number of entries that a plain list command reads in a long read.
 ///
 /// If large entries follow small entries, the reply can be much larger than expected. The server
 /// then holds a second copy of these large entries. A limit of 4096 entries was measured and is not
@@ -204,12 +203,11 @@ const UNKNOWN_SIZES: Sizes = Sizes { mean: 0, total: None };
 /// script then limits the reply.
 fn range_entries(sizes: Sizes, room: usize, left: usize) -> Option<usize> {
     let entries = sizes.entries_in(room.min(PART_BYTES)).min(left);
-    // A long read returns large entries in any case.
-    let is_long = room > PART_BYTES;
-    match sizes.limit_reply() {
-        true => Some(entries),
-        false => is_long.then_some(entries.min(RANGE_ENTRIES)),
+    if room > PART_BYTES {
+        // A long read returns large entries in any case.
+        return Some(entries.min(RANGE_ENTRIES));
     }
+    sizes.limit_reply().then_some(entries)
 }
 
 /// Returns the number of entries that a plain list command reads in the place of a script.
