@@ -67,11 +67,13 @@ pub(crate) fn open_to_sync(path: &Path) -> io::Result<File> {
 
 /// Reads the first `max_bytes` of a file, or returns `None` if it does not exist.
 pub(crate) fn read(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
-    let Some((file, _)) = if_found(no_links::open_file(path, OFlags::RDONLY))? else {
+    let Some((file, metadata)) = if_found(no_links::open_file(path, OFlags::RDONLY))? else {
         return Ok(None);
     };
-    let mut bytes = Vec::new();
-    file.take(max_bytes).read_to_end(&mut bytes)?;
+    // With a known length, one system call reads the file. Without it, two more calls find the end.
+    let length = metadata.len().min(max_bytes);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.take(length).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Log {
     pub(crate) file: Arc<File>,
     is_writable: bool,
     opened: Instant,
+    /// The length of the file when it was opened.
+    pub(crate) opened_len: u64,
     pub(crate) state: LogState,
     commit: Arc<GroupCommit>,
     buffer: Vec<u8>,
@@ -91,6 +93,7 @@ impl Log {
             file: Arc::new(file),
             is_writable: opened.is_writable,
             opened: now,
+            opened_len: opened.metadata.len(),
             state: LogState {
                 generation,
                 inode,
@@ -184,15 +187,12 @@ impl Log {
         Ok(())
     }
 
-    /// Returns the head, the size and the time of the log. `metadata` was read before the file was
-    /// opened.
-    pub(crate) fn info(&mut self, mut metadata: Metadata) -> Result<SegmentInfo, StoreError> {
-        if metadata.len() != self.state.index.len() {
-            // An exclusive handle can append between the two reads of the length. The index and the
-            // time must be of the same moment.
-            metadata = self.file.metadata().context("read the metadata of", &self.path)?;
-            self.catch_up_to(metadata.len())?;
-        }
+    /// Returns the head, the size and the time of the file.
+    pub(crate) fn info(&mut self) -> Result<SegmentInfo, StoreError> {
+        let metadata = self.file.metadata().context("read the metadata of", &self.path)?;
+        // An exclusive handle can append after the last read of the length. The index and the time
+        // must be of the same moment.
+        self.catch_up_to(metadata.len())?;
         Ok(self.state.info(&metadata))
     }
 

@@ -31,7 +31,7 @@ use crate::listing::ListedSessions;
 use crate::lock_file::{Generation, Guard, HeldLock, LockFile};
 use crate::log::Log;
 use crate::read::Part;
-use crate::sidecar::checkpoint::Checkpoint;
+use crate::sidecar::checkpoint::{self, Checkpoint};
 use crate::sidecar::epoch::{Cut, Epoch, NO_CUT, new_token};
 use crate::stripe::Stripes;
 
@@ -101,12 +101,20 @@ impl<'a> Segment<'a> {
     /// file is not opened if its cached state is current.
     pub(crate) fn info(&mut self) -> Result<Option<SegmentInfo>, StoreError> {
         let Self { files, guard, .. } = self;
-        let Some(metadata) = file::metadata(&files.path(Kind::Log))? else { return Ok(None) };
-        let generation = guard.lock.generation;
-        let state = guard.cached.state((files.key, Kind::Log));
-        match state.filter(|state| state.is_current(generation, &metadata)) {
-            Some(state) => Ok(Some(state.info(&metadata))),
-            None => self.open(Kind::Log)?.map(|log| log.info(metadata)).transpose(),
+        let path = files.path(Kind::Log);
+        // Without a cached state, the file is opened anyway. Looking it up by its path first would
+        // cost as much again.
+        if let Some(state) = guard.cached.state((files.key, Kind::Log)) {
+            let Some(metadata) = file::metadata(&path)? else { return Ok(None) };
+            if state.is_current(guard.lock.generation, &metadata) {
+                return Ok(Some(state.info(&metadata)));
+            }
+        }
+        match self.open(Kind::Log) {
+            Ok(None) => Ok(None),
+            Ok(Some(log)) => log.info().map(Some),
+            // A path that is not a file is not a log.
+            Err(error) => file::metadata(&path)?.map_or(Ok(None), |_| Err(error)),
         }
     }
 
@@ -316,8 +324,15 @@ impl Files<'_> {
     }
 
     /// Returns the stored checkpoint of a log, or `None` for a trace.
+    ///
+    /// Every checkpoint is after the first [`checkpoint::EVERY`] bytes. The checkpoint of a shorter
+    /// log is therefore wrong, and is not looked up, because most logs are short and have none.
     fn checkpoint(self, log: &Log) -> Option<Checkpoint> {
-        log.identity().map(|identity| self.directory.checkpoint(self.key, identity))
+        let identity = log.identity()?;
+        if log.opened_len <= checkpoint::EVERY {
+            return Some(Checkpoint::Wrong);
+        }
+        Some(self.directory.checkpoint(self.key, identity))
     }
 
     /// Opens the file without reading it.
