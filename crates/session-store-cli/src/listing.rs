@@ -12,8 +12,11 @@ use crate::store::{list_segments, list_sessions};
 /// printed soon.
 const FIRST_PAGE: usize = 100;
 
-/// The largest number of sessions that one call reads. Each call doubles the number, because a call
-/// can list the ids of all sessions before it reads its page.
+/// The factor by which the number grows with each call. It is large, because a call can list the
+/// ids of all sessions before it reads its page.
+const GROWTH: usize = 16;
+
+/// The largest number of sessions that one call reads.
 const LARGEST_PAGE: usize = 25_600;
 
 /// A session and its segments, or the error if the segments cannot be listed.
@@ -60,10 +63,10 @@ pub(crate) fn for_each_session(
 ) -> Result<(), Failure> {
     let (mut options, mut limit) = (ListOptions::new(), FIRST_PAGE);
     loop {
-        let page = read_page(store, options.limit(limit))?;
+        let page = read_page(store, options, limit)?;
         let Some(last) = page.last() else { return Ok(()) };
         options = options.after(last.session_id);
-        limit = LARGEST_PAGE.min(2 * limit);
+        limit = LARGEST_PAGE.min(GROWTH * limit);
         // A session that was deleted after the listing has no segments.
         let is_deleted =
             |session: &ListedSession| session.segments.as_ref().is_ok_and(Vec::is_empty);
@@ -74,12 +77,21 @@ pub(crate) fn for_each_session(
     }
 }
 
-fn read_page(store: &OpenStore, options: ListOptions) -> Result<Vec<ListedSession>, Failure> {
-    // A page is also empty if all its sessions were deleted during the read. So list the sessions
-    // once more, and end only if there are no further sessions.
-    let infos = store.list_infos(&options).ok().filter(|infos| !infos.is_empty());
-    let Some(infos) = infos else {
-        let sessions = options.select(list_sessions(store)?);
+/// Reads at most `limit` of the sessions that the options select. The page is empty only if there
+/// are none.
+fn read_page(
+    store: &OpenStore,
+    options: ListOptions,
+    limit: usize,
+) -> Result<Vec<ListedSession>, Failure> {
+    let infos = match store.list_infos(&options.limit(limit)) {
+        // The page is also empty if all its sessions were deleted during the read. There are no
+        // further sessions only if a page without a limit is empty too.
+        Ok(infos) if infos.is_empty() => store.list_infos(&options),
+        infos => infos,
+    };
+    let Ok(infos) = infos else {
+        let sessions = options.limit(limit).select(list_sessions(store)?);
         return Ok(sessions.into_iter().map(|id| read_session(store, id)).collect());
     };
     let sessions = infos.chunk_by(|(a, _), (b, _)| a.session_id == b.session_id);
