@@ -155,6 +155,13 @@ macro_rules! entry {
                 $crate::line::Line::from_text(text.into()).map(Self)
             }
 
+            /// Returns whether the text is a single JSON object of less than 4 GiB, which
+            /// [`from_json`](Self::from_json) accepts. Does not copy the text.
+            #[must_use]
+            pub fn is_valid(text: &str) -> bool {
+                $crate::line::is_object(text)
+            }
+
             /// Builds an entry from the bytes of a single JSON object, like
             /// [`from_json`](Self::from_json).
             ///
@@ -242,6 +249,11 @@ fn object_in(text: &str) -> Result<&str, serde_json::Error> {
     // line and the column.
     serde_json::from_str::<AnyObject>(text)?;
     Err(serde_json::Error::custom("expected a JSON object"))
+}
+
+/// Returns whether the text is a single object that is not too large for a [`Line`].
+pub(crate) fn is_object(text: &str) -> bool {
+    u32::try_from(text.len()).is_ok() && object_in(text).is_ok()
 }
 
 /// Deserializes from any object. For another value the parser returns its own error.

@@ -40,7 +40,7 @@ impl Line {
         if line.starts_with(&[0]) {
             return Self::Cut;
         }
-        if is_blank(line) || LogEntry::from_utf8(line.to_vec()).is_ok() {
+        if is_blank(line) || str::from_utf8(line).is_ok_and(LogEntry::is_valid) {
             return Self::Good;
         }
         entries_in(line).map_or(Self::Bad, Self::Several)

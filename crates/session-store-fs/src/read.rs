@@ -134,9 +134,10 @@ impl Part {
         // `find` does not count a last line without a newline, which is an entry if it is whole. So
         // this entry may still have to be skipped here.
         let mut skip = self.first.saturating_sub(start.entries);
-        let (mut at, mut line) = (start.offset, start.lines);
+        let (mut at, mut line, mut memory) = (start.offset, start.lines, Vec::new());
         while at < self.end {
-            let block = String::from_utf8(self.block(at, budget.left())?).map(Arc::new);
+            let block = self.block(at, budget.left(), memory)?;
+            let block = String::from_utf8(block).map(Arc::new);
             let bytes = block.as_ref().map_or_else(FromUtf8Error::as_bytes, |text| text.as_bytes());
             for range in lines(bytes) {
                 line += 1;
@@ -165,6 +166,10 @@ impl Part {
                 })?);
             }
             at += bytes.len() as u64;
+            // A search keeps few entries. The memory of a block without them is used again, because
+            // the kernel clears each page of new memory.
+            let unshared = block.ok().and_then(|block| Arc::try_unwrap(block).ok());
+            memory = unshared.map(String::into_bytes).unwrap_or_default();
         }
         Ok(found)
     }
@@ -173,24 +178,24 @@ impl Part {
     /// lack its newline.
     ///
     /// The block is not much larger than `wanted` bytes, because each entry keeps the whole block
-    /// in memory.
-    fn block(&self, at: u64, wanted: usize) -> Result<Vec<u8>, StoreError> {
+    /// in memory. The memory of the given block is used again.
+    fn block(&self, at: u64, wanted: usize, mut block: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         let left = usize::try_from(self.end - at).unwrap_or(usize::MAX);
         let first = wanted.saturating_add(MARGIN).min(BLOCK);
-        let mut block = Vec::new();
+        block.clear();
         loop {
             let start = block.len();
             let end = left.min(start + first.max(start));
             let range = at + start as u64..at + end as u64;
             append_range(&self.file, range, &mut block).context("read", &self.path)?;
-            if block.len() == left {
-                return Ok(block);
-            }
-            if let Some(newline) = memchr::memrchr(b'\n', &block[start..]) {
+            if block.len() < left {
+                let Some(newline) = memchr::memrchr(b'\n', &block[start..]) else { continue };
                 block.truncate(start + newline + 1);
-                block.shrink_to_fit();
-                return Ok(block);
             }
+            if block.len() < block.capacity() / 2 {
+                block.shrink_to_fit();
+            }
+            return Ok(block);
         }
     }
 }

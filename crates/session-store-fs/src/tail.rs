@@ -62,7 +62,8 @@ fn is_space(byte: &u8) -> bool {
 fn begins_with_object(line: &[u8]) -> bool {
     let start = line.iter().position(|byte| !is_space(byte)).unwrap_or(line.len());
     let object = &line[start..];
-    object_len(object).is_some_and(|len| LogEntry::from_utf8(object[..len].to_vec()).is_ok())
+    object_len(object)
+        .is_some_and(|len| str::from_utf8(&object[..len]).is_ok_and(LogEntry::is_valid))
 }
 
 /// Returns the offset at which the opening brace at the start of the text is closed. If the text

@@ -25,6 +25,7 @@ fn text_is_kept_byte_for_byte(#[case] text: &str) {
     assert_eq!(LogEntry::from_json(text).unwrap().as_json(), text);
     assert_eq!(LogEntry::from_utf8(text.into()).unwrap().as_json(), text);
     assert_eq!(TraceEntry::from_json(text).unwrap().as_json(), text);
+    assert!(LogEntry::is_valid(text));
 }
 
 #[rstest]
@@ -55,6 +56,7 @@ fn any_other_text_is_an_error_that_names_the_place(#[case] text: &str, #[case] p
     let error = LogEntry::from_json(text).unwrap_err();
     assert!(matches!(error, StoreError::Serde(_)), "{error:?}");
     assert!(error.to_string().contains(place), "{error}");
+    assert!(!LogEntry::is_valid(text));
 }
 
 #[test]

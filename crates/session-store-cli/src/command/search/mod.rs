@@ -12,7 +12,8 @@ use std::sync::mpsc::SyncSender;
 use std::{fmt, thread};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use session_store::{
     LogEntry, OpenStore, PageRequest, SegmentKey, SessionId, StoreError, StoreExt, TraceEntry,
@@ -23,7 +24,7 @@ use self::jobs::run_in_order;
 use self::pattern::{Found, Pattern};
 use crate::args::SearchArgs;
 use crate::exit::Exit;
-use crate::failure::{Context, Failure};
+use crate::failure::Failure;
 use crate::log_format::{LogFormat, role_name};
 use crate::message::is_incomplete;
 use crate::output::Output;
@@ -124,7 +125,7 @@ impl Search<'_> {
             // store checks it and fails.
             let may_match = |text: &str| {
                 bytes.set(bytes.get() + text.len() as u64);
-                self.pattern.may_be_in(text) || LogEntry::from_json(text).is_err()
+                self.pattern.may_be_in(text) || !LogEntry::is_valid(text)
             };
             let request = PageRequest::new(start, PAGE_BYTES).with_head(start > 0);
             let (entries, head) = match segment.read_page_matching(request, &may_match) {
@@ -231,8 +232,7 @@ impl Report<'_> {
         match event {
             Event::Match(key, number, entry, found) => {
                 self.has_found = true;
-                let entry = entry.decode().context(|| format!("read {key}"))?;
-                let hit = Match::new(key, number, found, entry);
+                let hit = Match::new(key, number, found, &entry);
                 bar.suspend(|| match &hit.excerpt {
                     Some(excerpt) if out.is_styled() && !out.is_json() => {
                         out.text(&format!("{}{}\n", hit.place(), excerpt.styled()))?;
@@ -286,11 +286,17 @@ struct Match<'a> {
     time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     excerpt: Option<Excerpt>,
-    entry: &'a RawValue,
+    #[serde(serialize_with = "as_json")]
+    entry: &'a LogEntry,
+}
+
+/// Writes the entry as it is stored. Only the output as JSON decodes the entry.
+fn as_json<S: Serializer>(entry: &LogEntry, serializer: S) -> Result<S::Ok, S::Error> {
+    entry.decode::<&RawValue>().map_err(S::Error::custom)?.serialize(serializer)
 }
 
 impl<'a> Match<'a> {
-    fn new(key: SegmentKey, number: usize, found: Found, entry: &'a RawValue) -> Self {
+    fn new(key: SegmentKey, number: usize, found: Found, entry: &'a LogEntry) -> Self {
         let Found { role, time, excerpt } = found;
         let time = time.and_then(|time| Some(Timestamp::try_from(time).ok()?.to_string()));
         Self { key, number, role: role.map(|role| role_name(Some(role))), time, excerpt, entry }
@@ -312,7 +318,7 @@ impl fmt::Display for Match<'_> {
         f.write_str(&self.place())?;
         match &self.excerpt {
             Some(excerpt) => f.write_str(&excerpt.plain()),
-            None => f.write_str(self.entry.get()),
+            None => f.write_str(self.entry.as_json()),
         }
     }
 }

@@ -6,6 +6,22 @@ use regex::Regex;
 
 use crate::failure::Failure;
 
+/// A search for the longest part.
+enum Part {
+    /// A text in exactly this case. Threads that search with one [`Regex`] wait for each other.
+    Exact(Box<memmem::Finder<'static>>),
+    AnyCase(Regex),
+}
+
+impl Part {
+    fn is_in(&self, json: &str) -> bool {
+        match self {
+            Self::Exact(part) => part.find(json.as_bytes()).is_some(),
+            Self::AnyCase(part) => part.is_match(json),
+        }
+    }
+}
+
 /// The ways in which JSON can spell a text.
 ///
 /// A string of JSON contains a character as itself or as an escape sequence. So an entry that can
@@ -16,9 +32,9 @@ use crate::failure::Failure;
 /// The arguments of tools are often JSON inside a string. Their escape sequences have more
 /// backslashes, but also end in `\uXXXX`.
 pub(super) struct Spelling {
-    /// The longest part. `None` means that every entry can contain the text.
-    part: Option<Regex>,
+    /// The longest part. If the part is empty, every entry can contain the text.
     characters: String,
+    part: Part,
     ignore_case: bool,
     escape: memmem::Finder<'static>,
 }
@@ -33,14 +49,17 @@ impl Spelling {
         // Some writers escape a slash.
         let is_escaped = |c: char| matches!(c, '"' | '\\' | '/') || c.is_control();
         let longest = text.split(is_escaped).max_by_key(|part| part.len()).unwrap_or_default();
-        let part = if longest.is_empty() { None } else { Some(literal(longest)?) };
+        let part = match ignore_case {
+            true => Part::AnyCase(literal(longest)?),
+            false => Part::Exact(memmem::Finder::new(longest).into_owned().into()),
+        };
         let escape = memmem::Finder::new("\\u");
-        Ok(Self { part, characters: longest.to_owned(), ignore_case, escape })
+        Ok(Self { characters: longest.to_owned(), part, ignore_case, escape })
     }
 
     /// Returns whether an entry can contain the text.
     pub(super) fn can_be_in(&self, json: &str) -> bool {
-        self.part.as_ref().is_none_or(|part| part.is_match(json) || self.is_escaped_in(json))
+        self.part.is_in(json) || self.is_escaped_in(json)
     }
 
     /// Returns whether the JSON has an escape sequence for a character of the part.
