@@ -33,6 +33,22 @@ pub(crate) fn squeezed(text: &str) -> String {
     line
 }
 
+/// Splits a text at its spaces into lines of at most `width` characters. A longer word is a line of
+/// its own.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Returns a path or a URL as one word of a shell.
 pub(crate) fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/:._-+@%".contains(c);
@@ -51,6 +67,11 @@ mod tests {
     fn a_long_text_is_shortened_at_a_character() {
         assert_eq!(shortened(&"é".repeat(70), 60), format!("{}…", "é".repeat(60)));
         assert_eq!(shortened("éé", 2), "éé");
+    }
+
+    #[test]
+    fn a_text_is_split_at_spaces() {
+        assert_eq!(wrapped("ä bc def 12345678 gh", 6), ["ä bc", "def", "12345678", "gh"]);
     }
 
     #[test]

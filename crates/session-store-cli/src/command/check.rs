@@ -18,7 +18,10 @@ use crate::reference::Reference;
 use crate::segment::{Line, lines};
 use crate::signal::explain_end;
 use crate::store::{list_segments, list_sessions, open, unknown_session};
-use crate::text::quoted;
+use crate::text::{quoted, wrapped};
+
+/// The number of characters of a line of text, unless a word is longer.
+const WIDTH: usize = 100;
 
 /// The maximum number of times that a log is read again from its start because it has changed.
 const MAX_RESTARTS: usize = 3;
@@ -244,9 +247,15 @@ impl<'a> Check<'a> {
         command: Option<String>,
     ) -> Result<(), Failure> {
         let Finding { place, cause, remedy, .. } = finding;
-        let line = format!("{kind}: {finding}");
-        let hint = command.as_ref().map(|command| format!("  repair it with: {command}"));
+        let mut lines = vec![format!("{kind}: {place}")];
+        for text in [Some(cause), remedy.as_ref()].into_iter().flatten() {
+            lines.extend(wrapped(text, WIDTH - 2).iter().map(|line| format!("  {line}")));
+        }
+        if let Some(command) = &command {
+            // The command stays on one line, so that the user can copy it.
+            lines.extend(["  repair it with:".to_owned(), format!("    {command}")]);
+        }
         let json = FindingJson { key, kind, place, cause, remedy: remedy.as_deref(), command };
-        self.out.report(&json, [line].into_iter().chain(hint))
+        self.out.report(&json, lines)
     }
 }

@@ -31,14 +31,16 @@ fn every_bad_line_is_reported_and_an_incomplete_last_line_is_not() {
     let ended = run(["check", &url]);
     assert_eq!(ended.status, Some(1));
     let lines: Vec<_> = ended.stdout.lines().collect();
-    let place = format!("fault: segment {SEGMENT} of session {SESSION}: ");
-    let command = format!("  repair it with: session-store repair {url} {SESSION} {SEGMENT}");
-    for (pair, number) in lines.chunks(2).zip([2, 4]) {
-        let line = pair[0];
-        assert!(line.starts_with(&place) && line.contains(&format!("line {number}")), "{lines:?}");
-        assert_eq!(pair[1], command);
+    let place = format!("fault: segment {SEGMENT} of session {SESSION}");
+    let command = format!("    session-store repair {url} {SESSION} {SEGMENT}");
+    let findings: Vec<_> = lines.chunk_by(|_, line| line.starts_with(' ')).collect();
+    for (finding, number) in findings.iter().zip([2, 4]) {
+        assert_eq!(finding[0], place);
+        assert!(finding[1].starts_with("  ") && finding[1].contains(&format!("line {number}")));
+        assert_eq!(finding[finding.len() - 2..], ["  repair it with:", &command]);
     }
-    assert_eq!(lines[4], "segments: 1, entries: 3, trace entries: 0, pods: 0, faults: 2");
+    let summary = "segments: 1, entries: 3, trace entries: 0, pods: 0, faults: 2";
+    assert_eq!(findings[2..], [[summary]]);
 
     let ended = run(["check", &url, "--json"]);
     let finding: Value = serde_json::from_str(ended.stdout.lines().next().unwrap()).unwrap();

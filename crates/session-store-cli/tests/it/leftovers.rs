@@ -89,7 +89,7 @@ fn check_reports_a_pod_that_cannot_be_read() {
     fs::write(pod, "garbage").unwrap();
     let ended = run(["check", &url]);
     assert_eq!(ended.status, Some(1), "{ended:?}");
-    assert!(ended.stdout.contains("fault: pod me: "), "{ended:?}");
+    assert!(ended.stdout.contains("fault: pod me\n  "), "{ended:?}");
     let copy = place.url(Kind::Sqlite, "b");
     let ended = run(["migrate", &url, &copy]);
     assert_eq!(ended.status, Some(1), "{ended:?}");
