@@ -12,6 +12,10 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::terminal::visible;
 
+/// The number of bytes in one write. More than the default, because `show` of a long log spends
+/// much of its time in writes. Not much more, because the first lines of a listing wait for one.
+const WRITE_BYTES: usize = 32 * 1024;
+
 /// Standard output. Only results are written to it.
 pub(crate) struct Output {
     stdout: BufWriter<Stdout>,
@@ -25,7 +29,8 @@ impl Output {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
         let styled = AutoStream::choice(&stdout) != ColorChoice::Never;
-        Self { stdout: BufWriter::new(stdout), json, terminal, styled }
+        let stdout = BufWriter::with_capacity(WRITE_BYTES, stdout);
+        Self { stdout, json, terminal, styled }
     }
 
     /// Returns whether the user requested JSON.

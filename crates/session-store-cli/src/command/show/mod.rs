@@ -5,7 +5,7 @@ mod text;
 
 use std::num::NonZero;
 
-use session_store::{LogEntry, StoreExt, TraceEntry};
+use session_store::{LogEntry, StoreError, StoreExt, TraceEntry};
 
 use crate::args::ShowArgs;
 use crate::exit::Exit;
@@ -52,25 +52,26 @@ struct Range {
 }
 
 impl Range {
-    /// Returns the exit of a command that found no entry in the range, or an error if the log or
+    /// Returns the lines of the range with their numbers, which count from 1. Fails if the log or
     /// the trace ends before the range.
-    fn empty<E: Line>(self, segment: Segment<'_>) -> Result<Exit, Failure> {
-        if self.start == 0 || self.limit == 0 {
-            return Ok(Exit::Done);
+    fn lines<E: Line>(
+        self,
+        segment: Segment<'_>,
+    ) -> Result<impl Iterator<Item = (usize, Result<E, StoreError>)>, Failure> {
+        let Self { start, limit } = self;
+        let mut lines = (start + 1..).zip(lines(segment, start)).take(limit).peekable();
+        if start > 0 && limit > 0 && lines.peek().is_none() {
+            let operation = format!("{} from entry {} on", reading::<E>(segment), start + 1);
+            return Err(Failure::not_found(operation, "it has fewer entries"));
         }
-        let operation = format!("{} from entry {} on", reading::<E>(segment), self.start + 1);
-        Err(Failure::not_found(operation, "it has fewer entries"))
+        Ok(lines)
     }
 }
 
 /// Prints the entries, which are JSON with and without `--json`. A line that is not an entry is
 /// reported and skipped.
 fn show<E: Line>(segment: Segment<'_>, range: Range, out: &mut Output) -> Result<Exit, Failure> {
-    let mut lines = lines::<E>(segment, range.start).take(range.limit).peekable();
-    if lines.peek().is_none() {
-        return range.empty::<E>(segment);
-    }
-    for line in lines {
+    for (_, line) in range.lines::<E>(segment)? {
         if let Some(entry) = readable(segment, line)? {
             out.line(entry.as_json())?;
         }

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::log_format::{LogFormat, has_words, is_folded, role_name, words_of};
 use crate::output::Output;
 use crate::pager::Pager;
-use crate::segment::{Segment, lines, readable};
+use crate::segment::{Segment, readable};
 use crate::table::in_seconds;
 use crate::terminal::visible;
 use crate::text::shortened;
@@ -35,14 +35,9 @@ pub(super) fn show(
 ) -> Result<Exit, Failure> {
     let view = View { full, styled: out.is_styled() };
     let format = LogFormat::new(segment);
-    let numbers = range.start + 1..;
-    let mut lines =
-        lines::<LogEntry>(segment, range.start).zip(numbers).take(range.limit).peekable();
-    if lines.peek().is_none() {
-        return range.empty::<LogEntry>(segment);
-    }
+    let lines = range.lines::<LogEntry>(segment)?;
     let mut pager = Pager::start(out);
-    for (line, number) in lines {
+    for (number, line) in lines {
         if let Some(entry) = readable(segment, line)? {
             pager.write(&view.entry(number, &format.describe(&entry)))?;
         }
