@@ -2,10 +2,11 @@
 //!
 //! Each operation of a backend has a *floor*: the same work, done directly on the medium (files,
 //! SQLite, PostgreSQL or Redis). The operation and its floor take turns in one run, so that other
-//! work of the machine affects both.
+//! work of the machine affects both. The floor of a command is the usual program for the same work.
 
 mod allocations;
 mod args;
+mod command;
 mod entries;
 mod fs;
 mod growth;
@@ -83,7 +84,7 @@ fn all() -> impl Iterator<Item = Bench> {
     let backends = fs::BENCHES.into_iter().chain(sqlite::BENCHES).chain(postgres::BENCHES);
     let backends = backends.chain(redis::BENCHES);
     let others = memory::BENCHES.into_iter().chain(allocations::BENCHES).chain(migrate::BENCHES);
-    backends.chain(others).chain(protocol::BENCHES)
+    backends.chain(others).chain(protocol::BENCHES).chain(command::BENCHES)
 }
 
 /// Returns the benchmarks whose names contain a filter, or all if there is no filter.

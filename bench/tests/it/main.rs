@@ -27,6 +27,7 @@ fn findings(filter: &str) -> Vec<Value> {
 #[case::memory("memory/")]
 #[case::migrate("migrate/")]
 #[case::protocol("protocol/")]
+#[case::command("command/")]
 fn everything_is_measured(#[case] filter: &str) {
     let listed = String::from_utf8(bench(&["--list", filter]).stdout).unwrap();
     let findings = findings(filter);
