@@ -296,9 +296,11 @@
 //! - <a id="s8"></a>**S8** (torture) If another program removes, moves or replaces a file that an
 //!   open handle depends on, the handle notices this before it acknowledges a change. The call
 //!   fails and says that the store has to be reopened. Changes of other handles that were
-//!   acknowledged meanwhile are not overwritten. The exception is a log or a trace of a file
-//!   backend. If another program moves or replaces such a file, changes of an open handle can go to
-//!   the old file for one second. After that, they go to the file that has the name of the log.
+//!   acknowledged meanwhile are not overwritten. A file backend has two exceptions. If another
+//!   program moves or replaces a log or a trace, changes of an open handle can go to the old file
+//!   for one second. After that, they go to the file that has the name of the log. If another
+//!   program moves the folder of the lock files, or removes it under an exclusive handle, the
+//!   handle notices this within one second.
 //! - <a id="s9"></a>**S9** (torture) (file backends) Below its root, the store follows no symbolic
 //!   link, and reads and writes only regular files. A link in the place of a session, a log, a
 //!   trace or a pod is not listed. A call that names the link fails with `Io`, and the target of

@@ -18,6 +18,12 @@ impl<T> Context<T> for io::Result<T> {
     }
 }
 
+/// Returns the error for an open lock file that no longer has its name.
+pub(crate) fn removed(path: &Path) -> StoreError {
+    let reason = "another program removed or replaced this file; open the store again";
+    StoreError::io(format!("use the lock {}", path.display()), io::Error::other(reason))
+}
+
 /// Turns [`io::ErrorKind::NotFound`] into `None`.
 pub(crate) fn if_found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
@@ -36,7 +42,7 @@ pub(crate) fn corrupt_line(
     entries: usize,
     cause: &StoreError,
 ) -> StoreError {
-    match corrupt(path, line, cause) {
+    match corrupt(path, line, "a JSON object", cause) {
         // A power cut during a truncation can leave NUL bytes. A reader normally ends the log
         // before them, because a file in `.session-store` has the offset of the truncation. The
         // reader finds NUL bytes only if that offset is missing: either the folder was lost, or an
@@ -53,9 +59,9 @@ pub(crate) fn corrupt_line(
     }
 }
 
-/// Returns the error for a line that is not a JSON object, in a file of entries or of a pod. The
-/// error names the physical line, the file, and the reason that the parser gives.
-pub(crate) fn corrupt(path: &Path, line: usize, cause: &StoreError) -> StoreError {
+/// Returns the error for a line that is not what is expected there, such as "a pod". The error
+/// names the physical line, the file, and the reason that the parser gives.
+pub(crate) fn corrupt(path: &Path, line: usize, expected: &str, cause: &StoreError) -> StoreError {
     let reason = match cause {
         StoreError::Serde(error) => {
             // Remove the parser's own line number, which is always 1, because the parser gets one
@@ -69,6 +75,6 @@ pub(crate) fn corrupt(path: &Path, line: usize, cause: &StoreError) -> StoreErro
         }
         other => other.to_string(),
     };
-    let message = format!("this line of {} is not a JSON object: {reason}", path.display());
+    let message = format!("this line of {} is not {expected}: {reason}", path.display());
     StoreError::Corrupt { line, message }
 }

@@ -11,18 +11,22 @@ use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::process;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::{Errno, retry_on_intr};
 use session_store_core::StoreError;
 
-use crate::error::Context;
+use crate::error::{Context, removed};
 use crate::file;
 use crate::layout::Layout;
 
 /// The maximum number of bytes that are read of the file. Its content is shorter.
 const MAX_BYTES: u64 = 64;
+
+/// The longest time between two checks of the name while a handle makes changes.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 const EXCLUSIVE: FlockOperation = FlockOperation::NonBlockingLockExclusive;
 const SHARED: FlockOperation = FlockOperation::NonBlockingLockShared;
@@ -37,6 +41,9 @@ pub(crate) struct ModeLock {
     metadata: Metadata,
     /// The process that took the lock.
     process: u32,
+    taken: Instant,
+    /// The time of the last check of the name, in milliseconds since the lock was taken.
+    checked_ms: AtomicU64,
 }
 
 impl Drop for ModeLock {
@@ -57,7 +64,8 @@ impl ModeLock {
         let path = layout.mode();
         let opened = file::open_or_create(&path).context("open the lock", &path)?;
         let (file, metadata, process) = (opened.file, opened.metadata, process::id());
-        let mut lock = Self { file, metadata, process };
+        let (taken, checked_ms) = (Instant::now(), AtomicU64::new(0));
+        let mut lock = Self { file, metadata, process, taken, checked_ms };
         let operation = if is_exclusive { EXCLUSIVE } else { SHARED };
         if !lock.try_lock(operation).context("lock", &path)? {
             let (verb, holder) = match is_exclusive {
@@ -78,16 +86,24 @@ impl ModeLock {
         Ok(lock)
     }
 
+    /// Returns whether the last check was [`CHECK_INTERVAL`] ago.
+    pub(crate) fn is_check_due(&self) -> bool {
+        let checked = Duration::from_millis(self.checked_ms.load(Ordering::Relaxed));
+        self.taken.elapsed() >= checked + CHECK_INTERVAL
+    }
+
     /// Fails if the locked file no longer has its name. Another process could then lock another
-    /// file of this name, and the two processes would not exclude each other.
+    /// file of this name, and the two processes would not exclude each other. The same holds for
+    /// the other lock files if another program has moved the folder of all of them.
     pub(crate) fn check(&self, layout: &Layout) -> Result<(), StoreError> {
         let path = layout.mode();
         let id = |metadata: &Metadata| (metadata.dev(), metadata.ino());
         if file::metadata(&path)?.is_some_and(|found| id(&found) == id(&self.metadata)) {
+            let checked = u64::try_from(self.taken.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.checked_ms.store(checked, Ordering::Relaxed);
             return Ok(());
         }
-        let reason = "another program removed or replaced this file; open the store again";
-        Err(io::Error::other(reason)).context("use the lock", &path)
+        Err(removed(&path))
     }
 
     /// Returns whether the file could be locked without waiting.

@@ -188,7 +188,7 @@ impl Directory {
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             Pod::from_json(text)
         });
-        pod.transpose().map_err(|error| corrupt(&path, 1, &error))
+        pod.transpose().map_err(|error| corrupt(&path, 1, "a pod", &error))
     }
 
     fn write_file(&self, text: &str, path: &Path) -> Result<(), StoreError> {

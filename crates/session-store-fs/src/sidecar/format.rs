@@ -88,7 +88,7 @@ impl Directory {
                 self.mode.get_or_init(|| lock);
                 Ok(())
             }
-            Some(lock) if self.is_exclusive => lock.check(&self.layout),
+            Some(lock) if self.is_exclusive || lock.is_check_due() => lock.check(&self.layout),
             Some(_) => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rstest::rstest;
 use session_store_core::{SegmentId, Store, StoreError, TraceEntry};
@@ -197,6 +197,42 @@ fn appends_soon_stop_going_to_a_log_that_was_moved() {
         fixture.log().exists()
     });
     assert!(made_anew);
+}
+
+#[rstest]
+#[case::lock_files(".session-store/locks")]
+#[case::all_sidecar_files(".session-store")]
+fn removed_lock_files_are_noticed_before_a_change_is_acknowledged(#[case] removed: &str) {
+    let fixture = Fixture::new();
+    let (session, segment) = (fixture.session, fixture.segment);
+    let one = fixture.open();
+    let head = one.append_if(session, segment, None, &numbered(0..2)).unwrap();
+    fs::remove_dir_all(fixture.path(removed)).unwrap();
+    let other = fixture.open();
+    other.truncate(session, segment, 1).unwrap();
+    fixture.append(&other, "{\"n\":9}");
+    let error = one.append_if(session, segment, Some(head), &numbered([2])).unwrap_err();
+    assert!(error.to_string().contains("open the store again"), "{error}");
+    assert_eq!(other.read_all(session, segment).unwrap(), numbered([0, 9]));
+}
+
+/// A handle checks the name of the lock files once in a second.
+#[test]
+fn a_moved_sidecar_folder_is_soon_noticed() {
+    let fixture = Fixture::new();
+    let (store, key) = (fixture.open(), fixture.key());
+    fixture.append(&store, "{}");
+    fs::rename(fixture.path(".session-store"), fixture.path("moved")).unwrap();
+    let other = fixture.open();
+    fixture.append(&other, "{}");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let error = loop {
+        match store.append(key.session_id, key.segment_id, &entry("{}")) {
+            Ok(_) => assert!(Instant::now() < deadline, "the handle does not notice the move"),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("open the store again"), "{error}");
 }
 
 #[test]
