@@ -42,7 +42,7 @@ fn sessions(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let mut measurements = stores.growth(plan, SESSIONS.name)?;
     measurements.push(open.growth(SESSIONS.name));
     for store in &stores.0 {
-        measurements.push(sessions_of(plan, SESSIONS.name, &store.setup, store.size)?);
+        measurements.extend(sessions_of(plan, SESSIONS.name, &store.setup, store.size)?);
     }
     Ok(measurements)
 }

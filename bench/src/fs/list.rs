@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use session_store_core::{SegmentId, Store};
+use session_store_fs::FsStore;
 
 use super::Setup;
 use crate::measure::{Side, in_turn, timed};
@@ -17,17 +18,24 @@ pub(super) const SEGMENTS: Bench = Bench {
     run: |plan| Ok(vec![segments_of(plan, 100)?, segments_of(plan, 1000)?]),
 };
 
-/// Lists `size` sessions, through a handle that has listed them before.
+/// Lists `size` sessions, through a handle that has listed them before, and through a new handle.
 pub(super) fn sessions_of(
     plan: &Plan,
     bench: &'static str,
     setup: &Setup,
     size: usize,
-) -> Fallible<Measurement> {
-    let times =
-        listed(plan, size, &setup.root(), &|| Ok(setup.store.list_sessions().map(drop)?))?;
-    let what = format!("list_sessions, warm, {size} sessions");
-    Ok(Measurement::speed(bench, what, repeats(size), &times).with_goal(Goal::AtLeast(0.5)))
+) -> Fallible<[Measurement; 2]> {
+    let root = setup.root();
+    let measured = |what, goal, list: &dyn Fn() -> Done| -> Fallible<Measurement> {
+        let times = listed(plan, size, &root, list)?;
+        let what = format!("list_sessions, {what}, {size} sessions");
+        let measurement = Measurement::speed(bench, what, repeats(size), &times);
+        Ok(measurement.with_goal(Goal::AtLeast(goal)))
+    };
+    Ok([
+        measured("warm", 0.5, &|| Ok(setup.store.list_sessions().map(drop)?))?,
+        measured("new handle", 0.33, &|| Ok(FsStore::open(&root)?.list_sessions().map(drop)?))?,
+    ])
 }
 
 fn segments_of(plan: &Plan, size: usize) -> Fallible<Measurement> {
