@@ -104,8 +104,8 @@
 //!   the log already has entries, that step takes the server about one second per million entries.
 //! - Scripts copy entries through Lua, at about half the speed of plain list commands. A read of a
 //!   whole log, and the creation of a log of more than 64 KiB, use plain list commands. So does a
-//!   page, if the handle has read the log before and the log has at most 16 MiB. A plain list
-//!   command cannot limit its reply by bytes, and this reply never has more bytes than the log.
+//!   page, if the handle has read the log before and the log had at most 16 MiB then. A plain list
+//!   command cannot limit its reply by bytes, and this reply has at most the bytes of the log.
 //! - Listing all sessions takes two round trips to each server. The first round trip reads 256
 //!   sorted sets, and the second one counts the lists of segments (measured with 100,000 sessions:
 //!   0.05 s and 0.1 s).

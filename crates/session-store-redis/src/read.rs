@@ -27,11 +27,12 @@ const PART_BYTES: usize = 1024 * 1024;
 /// a list command 0.3 ms.
 const FIRST_PART_BYTES: usize = 64 * 1024;
 
-/// The maximum number of entries that a plain list command reads in a long read.
+/// The maximum number of entries that a plain list command reads.
 ///
-/// If large entries follow small entries, the reply can be much larger than expected. The server
-/// then holds a second copy of these large entries. A limit of 4096 entries was measured and is not
-/// faster.
+/// If large entries follow small entries in a long read, the reply can be much larger than
+/// expected. The same is true for a page if the log was replaced since the handle read it. The
+/// server then holds a second copy of these large entries. A limit of 4096 entries was measured for
+/// long reads and is not faster.
 const RANGE_ENTRIES: usize = 512;
 
 /// The maximum number of entries that a plain list command reads for a login that cannot run
@@ -202,12 +203,10 @@ const UNKNOWN_SIZES: Sizes = Sizes { mean: 0, total: None };
 /// Only the next `left` entries have the sizes. Returns `None` if the reply could be too large. A
 /// script then limits the reply.
 fn range_entries(sizes: Sizes, room: usize, left: usize) -> Option<usize> {
-    let entries = sizes.entries_in(room.min(PART_BYTES)).min(left);
-    if room > PART_BYTES {
-        // A long read returns large entries in any case.
-        return Some(entries.min(RANGE_ENTRIES));
-    }
-    sizes.limit_reply().then_some(entries)
+    let entries = sizes.entries_in(room.min(PART_BYTES)).min(left).min(RANGE_ENTRIES);
+    // A long read returns large entries in any case.
+    let is_long = room > PART_BYTES;
+    (is_long || sizes.limit_reply()).then_some(entries)
 }
 
 /// Returns the number of entries that a plain list command reads in the place of a script.
