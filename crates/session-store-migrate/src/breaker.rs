@@ -1,22 +1,23 @@
-//! Ends a run early if a store fails on every segment, for example because its server is down.
+//! Ends a run early if a store fails on every segment, for example because the store's server is
+//! down.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use session_store_core::StoreError;
 
-/// The minimum number of consecutive failures. Fewer failures do not mean that the store is down,
-/// because only some of its files may be unreadable.
+/// The minimum number of consecutive failures after which a run can end early. After fewer
+/// failures, the store may still work: perhaps only a few of its files are unreadable.
 const MIN_FAILURES: usize = 8;
 
-/// Counts consecutive failures. After [`MIN_FAILURES`] failures and a time limit, the run skips the
-/// remaining segments.
+/// Counts consecutive failures. The run skips the remaining segments after at least
+/// [`MIN_FAILURES`] failures that have lasted longer than a time limit.
 pub(crate) struct CircuitBreaker {
     limit: Duration,
     failing: Mutex<Option<Failing>>,
 }
 
-/// A series of failures without a success between them.
+/// A series of consecutive failures.
 struct Failing {
     since: Instant,
     segments: usize,
@@ -29,8 +30,8 @@ impl CircuitBreaker {
 
     /// Records one more segment with its errors. A segment without an error is a success.
     ///
-    /// Errors about the content of a segment, such as a bad line, count as a success, because the
-    /// store responds.
+    /// An error about the content of a segment, such as a bad line, counts as a success, because it
+    /// shows that the store responds.
     pub(crate) fn record<'a>(&self, errors: impl IntoIterator<Item = &'a StoreError>) {
         let failed = errors.into_iter().any(is_store_failure);
         let mut failing = self.lock();

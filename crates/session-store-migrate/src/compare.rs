@@ -1,4 +1,4 @@
-//! Compares two sequences of entries in one pass, with one entry of each sequence in memory.
+//! Compares two sequences of entries in one pass. Holds only one entry of each sequence in memory.
 
 use session_store_core::{Entry, StoreError};
 

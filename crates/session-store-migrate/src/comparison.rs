@@ -21,11 +21,12 @@ pub struct VerifyReport {
     pub gaps: Vec<Gap>,
     /// The findings of the stores' own checks, if the whole stores are selected.
     ///
-    /// A [`Finding::is_left_behind`] names data that a store does not list, so it is not compared.
+    /// A finding for which [`Finding::is_left_behind`] is true names data that a store does not
+    /// list. Such data is not compared.
     pub findings: Vec<(Side, Finding)>,
     /// The names of the source and the destination in the sentences of this report.
     ///
-    /// The caller can change them. At first they are "the source" and "the destination".
+    /// The default names are "the source" and "the destination". The caller can change the names.
     pub names: [String; 2],
 }
 
@@ -40,7 +41,7 @@ pub struct SegmentComparison {
     pub log: Comparison,
     /// The comparison of the traces.
     ///
-    /// `None` if both traces are empty, if traces are not selected, if they cannot be compared
+    /// `None` if both traces are empty, if traces are not selected, if a store cannot return traces
     /// ([`gaps`](VerifyReport::gaps)), or if one side lacks the segment.
     pub trace: Option<Box<Comparison>>,
 }
@@ -64,7 +65,7 @@ pub enum Comparison {
     Equal {
         /// The number of compared entries.
         entries: usize,
-        /// The bytes of the entries' texts on one side.
+        /// The size of the entries' texts on one side, in bytes.
         bytes: u64,
         /// The hash of the entries' texts with a line feed after each. For a pod, the hash of its
         /// text alone.
@@ -76,7 +77,8 @@ pub enum Comparison {
     OnlyIn(Side),
     /// One side could not be read.
     Failed(Failure),
-    /// The part was not compared, because a store had failed on every earlier segment for too long.
+    /// The part was not compared. The run was aborted, because a store had failed on every segment
+    /// for longer than the limit.
     Aborted,
 }
 
@@ -105,8 +107,8 @@ pub enum Difference {
         /// a byte.
         byte: usize,
     },
-    /// All entries are equal, but `side` reports an entry count that differs from the number of
-    /// entries that it returns.
+    /// All entries are equal, but the entry count that `side` reports is not the number of entries
+    /// that `side` returns.
     Count {
         /// The side with the wrong count.
         side: Side,
@@ -118,13 +120,13 @@ pub enum Difference {
 }
 
 impl VerifyReport {
-    /// Returns the comparison of a segment, if the segment was compared.
+    /// Returns the comparison of a segment, or `None` if the segment was not compared.
     pub(crate) fn find(&self, key: SegmentKey) -> Option<&SegmentComparison> {
         let at = self.segments.binary_search_by_key(&key, |segment| segment.key);
         at.ok().map(|at| &self.segments[at])
     }
 
-    /// Returns whether everything selected was compared and is equal on both sides.
+    /// Returns whether all selected data was compared and is equal on both sides.
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.gaps.is_empty()
@@ -171,7 +173,7 @@ impl Comparison {
         matches!(self, Self::Equal { .. })
     }
 
-    /// Returns the number of entries if all entries are equal, otherwise 0.
+    /// Returns the number of compared entries if all entries are equal, otherwise 0.
     #[must_use]
     pub const fn equal_entries(&self) -> usize {
         match self {

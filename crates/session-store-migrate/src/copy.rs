@@ -16,8 +16,9 @@ use crate::report::{Moved, SegmentCheckpoint, SegmentCopy};
 use crate::side::Side;
 use crate::target::{Log, Target, Trace};
 
-/// The maximum number of attempts to copy a log that is replaced during each attempt. If writers
-/// replace a log faster than the copy reads it, the writers must be paused.
+/// The maximum number of attempts to copy a log. A log that is replaced during an attempt is copied
+/// again. If writers replace a log faster than the copy reads it, only a pause of the writers
+/// helps.
 const ROUNDS: usize = 5;
 
 /// The shared settings of all jobs that copy segments.
@@ -51,11 +52,12 @@ impl Copier<'_> {
         })
     }
 
-    /// Returns whether a difference between the two logs may come from a change of the source.
+    /// Returns whether a change of the source may explain a difference between the two logs.
     ///
-    /// The result is true if the source's head has changed since the copy, or if the destination's
-    /// head has not changed. Otherwise the destination has lost entries, or another writer has
-    /// changed the destination. Copying the segment again would hide this.
+    /// The result is true if the source's head has changed since the copy. It is also true if the
+    /// destination's head has not changed. Otherwise only the destination has changed: it has lost
+    /// entries, or another writer has changed them. Copying the segment again would then hide the
+    /// change.
     pub(crate) fn is_behind(&self, copy: &SegmentCopy) -> bool {
         let head = |side| self.pair.segment(side, copy.key).head().ok();
         head(Side::Source) != Some(copy.checkpoint.source.head())
@@ -96,7 +98,7 @@ impl Copier<'_> {
         };
         let entries = first.entries().saturating_sub(start.entries());
         meter.report(Progress::Started { entries });
-        // Later entries were appended after the copy of this segment began.
+        // Entries after this number were appended after the copy of this segment began.
         let expected = if start.entries() > 0 { start.entries() } else { first.entries() };
         let SegmentCheckpoint { destination, existing, .. } = copy.checkpoint;
         let mut target =
@@ -125,9 +127,9 @@ impl Copier<'_> {
     }
 
     fn copy_trace(&self, copy: &mut SegmentCopy, start: Checkpoint, meter: &mut Meter<'_>) {
-        // A trace in conflict is not copied again. If the log is in conflict, its trace is not
-        // copied either. The trace describes the source's log, so it would be misleading next to
-        // another log.
+        // A trace in conflict is not copied again. The trace of a log in conflict is not copied
+        // either. The trace describes the source's log, so it would be misleading next to another
+        // log.
         if !self.with_traces || copy.stops().any(Stop::is_conflict) {
             return;
         }
@@ -150,8 +152,8 @@ impl Copier<'_> {
     }
 }
 
-/// Copies the source's log from `start` to its current end. Returns the number of entries before
-/// that end.
+/// Copies the source's log from `start` to the current end of the log. Returns the number of
+/// entries that the log has at this end.
 fn copy_round(
     copy: &mut SegmentCopy,
     mut source: Reader<'_, LogEntry>,
@@ -170,8 +172,8 @@ fn copy_round(
     Ok(source.checkpoint().entries())
 }
 
-/// Appends the entries that `reader` returns. The entries follow `start`, and both sides are equal
-/// up to `start`.
+/// Appends the entries that `reader` returns, which are the entries after `start`. Both sides must
+/// be equal up to `start`.
 fn extend_from<G: Target>(
     extension: &mut Extension,
     target: &mut G,
@@ -192,8 +194,8 @@ fn extend_from<G: Target>(
 
 /// Adds the time of `work` to the copy. Returns whether `work` changed anything.
 ///
-/// The time of a later visit that changes nothing is not added, because `follow` makes many such
-/// visits.
+/// Only the first visit counts even if it changes nothing. `follow` makes many later visits without
+/// a change, and their time would hide the duration of the copy.
 fn timed(copy: &mut SegmentCopy, work: impl FnOnce(&mut SegmentCopy)) -> bool {
     let (began, before) = (Instant::now(), progress_of(copy));
     work(copy);
@@ -204,8 +206,8 @@ fn timed(copy: &mut SegmentCopy, work: impl FnOnce(&mut SegmentCopy)) -> bool {
     has_changed
 }
 
-/// Returns numbers for a comparison before and after a visit. If the visit changed anything, at
-/// least one number differs.
+/// Returns the state of a copy as numbers. A visit that changes anything also changes at least one
+/// of these numbers.
 fn progress_of(copy: &SegmentCopy) -> (usize, usize, usize, Moved) {
     let traced = copy.trace.as_ref().map_or(0, |trace| trace.appended);
     (copy.log.appended, copy.log.cut, traced, copy.moved)

@@ -72,7 +72,7 @@ pub(crate) struct LineHasher {
     hash: Sha256,
     /// The number of line feeds.
     pub(crate) lines: usize,
-    /// The number of bytes, with the line feeds.
+    /// The number of bytes, including the line feeds.
     pub(crate) bytes: u64,
 }
 

@@ -6,7 +6,8 @@ use session_store_core::{Capability, SessionId};
 
 use crate::side::Side;
 
-/// An error that stops a whole run. Errors of one segment or pod are in the report instead.
+/// An error that stops a whole run. An error of one segment or pod does not stop the run, and is in
+/// the report.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
@@ -37,7 +38,8 @@ pub enum MigrateError {
 pub struct Failure {
     /// The store that failed.
     pub side: Side,
-    /// The operation that failed, as an infinitive phrase: "read segment …".
+    /// The operation that failed, as a phrase such as "read segment …" that can follow the word
+    /// "cannot".
     pub operation: String,
     /// The cause.
     pub source: Box<dyn Error + Send + Sync>,

@@ -14,8 +14,8 @@ use crate::options::WritePolicy;
 use crate::side::Side;
 use crate::target::{Log, Target, Trace};
 
-/// The memory that an entry needs besides its text. A batch counts this memory, so that a batch of
-/// many small entries does not become large.
+/// The memory that an entry needs besides its text, in bytes. The size of a batch includes this
+/// memory. Otherwise a batch of many small entries would need far more memory than its limit.
 const ENTRY_BYTES: usize = 64;
 
 /// The result of extending one log or trace. Unless the extension stopped, the log or trace has
@@ -27,16 +27,16 @@ const ENTRY_BYTES: usize = 64;
 pub struct Extension<E = StoreError> {
     /// The number of stored entries that were equal to the first entries of the source.
     pub already: usize,
-    /// The number of entries that were truncated: stored entries that differed, and entries that
-    /// were appended before the source itself was truncated.
+    /// The number of entries that were truncated. They are stored entries that differed from the
+    /// source, and appended entries that the source truncated later.
     pub cut: usize,
     /// The number of entries that were appended.
     pub appended: usize,
     /// The bytes of the entries that were appended.
     #[serde(rename = "appended_bytes")]
     pub bytes: u64,
-    /// The reason why the log or trace is not equal to the source, or `None` if it is equal.
-    /// Entries that were appended before the stop remain stored.
+    /// The reason why the log or trace is not equal to the source, or `None` if it is equal. The
+    /// entries that the extension appended before it stopped remain stored.
     #[serde(serialize_with = "error_text", skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Box<Stop<E>>>,
 }
@@ -47,13 +47,13 @@ pub enum Stop<E = StoreError> {
     /// The stored entries are not a prefix of the source. Nothing was written.
     #[error("conflict: {0}")]
     Conflict(Difference),
-    /// Another writer changed the destination after the comparison. The entries of that writer were
-    /// not changed.
+    /// Another writer changed the destination after the comparison. The extension did not change
+    /// the entries of that writer.
     #[error("conflict: another writer changed the destination")]
     Moved {
-        /// The head that was compared.
+        /// The head that the log had during the comparison.
         expected: Option<Head>,
-        /// The head that was found.
+        /// The head that the log had at the write.
         actual: Option<Head>,
     },
     /// The source failed.
@@ -62,14 +62,15 @@ pub enum Stop<E = StoreError> {
     /// The destination failed.
     #[error("the destination failed")]
     Destination(#[source] StoreError),
-    /// The segment was not tried, because a store had failed on every earlier segment for too long.
+    /// The segment was not tried. The run was aborted, because a store had failed on every segment
+    /// for longer than the limit.
     #[error("not tried: all earlier segments failed")]
     Aborted,
 }
 
 impl<E> Stop<E> {
-    /// Returns whether the destination has entries that the source does not have. Otherwise a store
-    /// failed, or the segment was not tried.
+    /// Returns whether the reason is that the destination has entries that the source does not
+    /// have. The other reasons are a failure of a store, and a segment that was not tried.
     #[must_use]
     pub const fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict(_) | Self::Moved { .. })
@@ -87,11 +88,12 @@ fn error_text<S: Serializer, E: Error + 'static>(
 ///
 /// The stored entries must be a prefix of the source. The function compares the stored entries, and
 /// appends the rest with [`Store::append_if`] in batches of about 1 MiB. A segment that does not
-/// exist is created, even if the source is empty. If the outcome of an append is unknown, the log
-/// is read to find out ([H5](session_store_core::contract#h5)).
+/// exist is created, even if the source is empty. If the outcome of an append is unknown, the
+/// function reads the log to find out whether the batch is stored
+/// ([H5](session_store_core::contract#h5)).
 ///
 /// `to` needs [`Capability::ConditionalAppend`](session_store_core::Capability::ConditionalAppend).
-/// Without it the extension stops with [`StoreError::Unsupported`].
+/// Without this capability the extension stops with [`StoreError::Unsupported`].
 pub fn extend<E: Error>(
     to: &dyn Store,
     key: SegmentKey,
@@ -100,8 +102,8 @@ pub fn extend<E: Error>(
     extend_with(to, key, source, WritePolicy::default())
 }
 
-/// Appends to a log the entries of `source` that the log lacks, as [`extend()`] does, but with
-/// other rules for the writes.
+/// Appends to a log the entries of `source` that the log lacks. In contrast to [`extend()`], the
+/// caller sets the rules for the writes.
 ///
 /// With [`OnConflict::Replace`](crate::OnConflict::Replace), the log is truncated at the first
 /// difference and then extended.
@@ -132,9 +134,9 @@ pub fn extend_trace<E: Error>(
     extend_trace_with(to, key, source, WritePolicy::default())
 }
 
-/// Appends to a trace the entries of `source` that the trace lacks, as [`extend_trace`] does, but
-/// with other rules for the writes. A trace cannot be truncated, so a trace that differs is always
-/// a conflict.
+/// Appends to a trace the entries of `source` that the trace lacks. In contrast to
+/// [`extend_trace`], the caller sets the rules for the writes. A trace cannot be truncated, so a
+/// trace that differs is always a conflict.
 pub fn extend_trace_with<E: Error>(
     to: &dyn Store,
     key: SegmentKey,
@@ -163,15 +165,15 @@ impl<E> Extension<E> {
         extension
     }
 
-    /// Returns whether no entry was found, appended or truncated, and nothing failed.
+    /// Returns whether nothing was found, appended or truncated, and nothing failed.
     pub(crate) fn is_empty(&self) -> bool {
         self.already + self.cut + self.appended == 0 && self.stopped.is_none()
     }
 
     /// Compares the stored entries with the source, and appends the rest of the source.
     ///
-    /// If the stored entries differ from the source and the target permits it, the target is
-    /// truncated at the first difference.
+    /// If the stored entries differ from the source, the target is truncated at the first
+    /// difference, provided that the target permits the truncation.
     pub(crate) fn compare_and_append<T: Target>(
         &mut self,
         target: &mut T,
@@ -180,7 +182,8 @@ impl<E> Extension<E> {
         let is_first = self.is_empty();
         let mut equal = 0;
         let mismatch = compare_stored(target, &mut source, &mut equal);
-        // A later comparison also finds the entries that this extension has appended.
+        // Only the first comparison counts. A later comparison also finds the entries that this
+        // extension itself has appended.
         if is_first {
             self.already = equal;
         }
@@ -212,8 +215,9 @@ impl<E> Extension<E> {
                     return Err(Stop::Source(error));
                 }
             }
-            // Append a full batch at once. A single large entry also fills a batch, and other jobs
-            // can read their large entries only after this append ([`MemoryBudget`]).
+            // Append a full batch before the next entry is read. One large entry also fills a
+            // batch. The other jobs cannot read their large entries until this job has appended the
+            // entry and released its memory ([`MemoryBudget`]).
             if bytes >= target.batch_bytes() {
                 self.append(target, position, &batch)?;
                 position += batch.len();
@@ -250,8 +254,9 @@ impl<E> Extension<E> {
 /// The first difference between a target and its source.
 struct Mismatch<T> {
     difference: Difference,
-    /// The source's entry at that place, if the source has one. The iterator has already returned
-    /// it, so it must be appended before the rest of the iterator.
+    /// The source's entry at the place of the difference, if the source has an entry there. The
+    /// iterator has already returned this entry, so the entry must be appended before the rest of
+    /// the iterator.
     entry: Option<T>,
 }
 

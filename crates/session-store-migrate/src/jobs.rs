@@ -17,7 +17,7 @@ enum Event<O> {
     Done(O),
 }
 
-/// Calls `work` for each item in order, on `jobs` threads.
+/// Calls `work` for each item, on `jobs` threads. The calls start in the order of the items.
 ///
 /// `report` receives the progress, and `done` receives each result as soon as its task has ended.
 /// Both callbacks run on the caller's thread.
@@ -36,11 +36,12 @@ pub(crate) fn run_parallel<I: Send, O: Send>(
             let (sender, queue, work) = (sender.clone(), &queue, &work);
             scope.spawn(move || run(queue, work, &sender));
         }
-        // After this drop only the jobs hold senders, so the loop below ends with the last job.
+        // After this drop only the jobs hold senders, so the loop below ends when the last job
+        // ends.
         drop(sender);
         // The loop owns the receiver. If a callback panics, the receiver is dropped before the
-        // scope waits for the jobs, so their sends fail. Otherwise they would block on the full
-        // channel without an end.
+        // scope waits for the jobs. Then the sends of the jobs fail, and the jobs end. Otherwise
+        // the jobs would block on the full channel, and the scope would wait for them without end.
         for event in receiver {
             match event {
                 Event::Progress(event) => report(event),
@@ -56,8 +57,8 @@ fn run<I, O>(
     sender: &SyncSender<Event<O>>,
 ) {
     loop {
-        // Take the item in a separate statement, so that the lock is released before the work
-        // begins.
+        // Take the item in a separate statement, so that the lock is released before `work` is
+        // called.
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(item) = next else { return };
         // A send fails only after the caller's thread has panicked.
@@ -103,7 +104,7 @@ mod tests {
         assert_eq!((outcomes, read), ((0..1000).collect(), 1000));
     }
 
-    /// The barrier opens only if all four jobs run at the same time.
+    /// All four jobs must reach the barrier, so the test ends only if they run at the same time.
     #[test]
     fn all_jobs_run_at_the_same_time() {
         let barrier = Barrier::new(4);

@@ -33,7 +33,8 @@ impl Serialize for MigrateReport {
     }
 }
 
-/// A list that creates each item when it serializes the item.
+/// A list that is serialized without being collected. Each item is created just before it is
+/// serialized.
 struct Each<F>(F);
 
 impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {

@@ -5,8 +5,8 @@
 //! in order. A copy ends with a *proof*: both stores are read again, and every entry is compared. A
 //! migration can also follow the changes of a source, or only compare two stores.
 //!
-//! [`extend()`] is the basic step of a copy. From any iterator of entries, it appends to one
-//! segment the entries that the segment lacks. With the feature `backup`, the module `backup`
+//! [`extend()`] is the basic step of a copy. It compares one segment with an iterator of entries,
+//! and appends the entries that the segment lacks. With the feature `backup`, the module `backup`
 //! writes a store into one file and restores it.
 //!
 //! # Rules
@@ -17,18 +17,19 @@
 //! - A segment that is already equal is not changed. If the destination has a prefix of the
 //!   source's log, the missing entries are appended. So an interrupted copy is resumed by starting
 //!   it again, and a second copy changes nothing.
-//! - If the logs differ, the segment is in conflict. The report has the first difference. The
-//!   segment is not changed and its trace is not copied, unless the option is
-//!   [`OnConflict::Replace`].
+//! - If the logs differ in any other way, the segment is in conflict. The report has the first
+//!   difference. The segment is not changed and its trace is not copied. The option
+//!   [`OnConflict::Replace`] changes this: the destination becomes equal to the source.
 //! - Every write to a log is conditional on its *head*, a value that changes with every change of
 //!   the log ([H2](session_store_core::contract#h2)). A write fails if the head has changed since
-//!   the comparison. So a copy never appends to the entries of another writer, and never truncates
-//!   them. The destination must have [`Capability::ConditionalAppend`]. If the outcome of a write
-//!   is unknown, the engine reads the log to find out ([H5](session_store_core::contract#h5)).
-//! - Programs can write to the source during the copy. A log is read until a page reaches its
-//!   current end. If a log of the source is truncated or replaced during the run, the log of the
-//!   destination is changed in the same way. Only entries that this run has written are changed.
-//!   [`Moved`] counts these changes.
+//!   the comparison. So a copy never appends after entries of another writer that it has not
+//!   compared, and never truncates such entries. The destination must have
+//!   [`Capability::ConditionalAppend`]. If the outcome of a write is unknown, the engine reads the
+//!   log to find out ([H5](session_store_core::contract#h5)).
+//! - Programs can write to the source during the copy. A log is read until a page reaches the
+//!   current end of the log. If a log of the source is truncated or replaced during the run, the
+//!   log of the destination is changed in the same way. Only entries that this run has written are
+//!   changed. [`Moved`] counts these changes.
 //! - A failure is reported with the segment and the side (source or destination). The other
 //!   segments are copied. The copied part of a segment that failed is a prefix of the source's log.
 //!   If a store fails on every segment for too long, the run aborts.
@@ -41,15 +42,16 @@
 //!
 //! # Memory
 //!
-//! A run uses less than 64 MiB, plus four times the size of the largest entry. The length of the
-//! segments and the number of jobs (threads that copy segments) do not matter. Pages and batches
-//! share a fixed budget. Only one job at a time holds an entry that is larger than the job's share.
-//! The report adds about half a KiB for each segment. The stores need memory of their own. A store
-//! that does not override [`read_page`] reads a whole log for each page.
+//! A run uses less than 64 MiB, plus four times the size of the largest entry. This limit does not
+//! depend on the length of the segments, or on the number of jobs (threads that copy segments). The
+//! pages and batches of all jobs share a fixed budget. Only one job at a time holds an entry that
+//! is larger than the job's share. The report adds about half a KiB for each segment. The stores
+//! themselves need more memory. A store that does not override [`read_page`] holds a whole log in
+//! memory for each page.
 //!
-//! The size of an entry is known only after it was read. So only one job reads at a time until many
-//! pages in a row were small. Several large entries are in memory together only if they follow many
-//! small entries in several segments at the same time.
+//! The size of an entry is known only after the entry was read. So only one job reads at a time
+//! until many consecutive pages were small. After that, the jobs read in parallel. Several large
+//! entries are then in memory together only if several jobs reach a large entry at the same time.
 //!
 //! # Limits
 //!

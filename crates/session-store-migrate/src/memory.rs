@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The total size of one store's pages that all jobs together may hold.
+/// The total size of the pages that all jobs together may hold of one store.
 const PAGES: usize = 4 * 1024 * 1024;
 /// The total size of the batches that all jobs hold.
 const BATCHES: usize = 8 * 1024 * 1024;
@@ -14,17 +14,17 @@ const MAX_BATCH: usize = 1024 * 1024;
 /// A page larger than this counts as large, even if a job's share is larger.
 const MAX_SMALL: usize = 1024 * 1024;
 
-/// The number of consecutive small pages after which jobs read in parallel.
+/// The number of consecutive small pages after which the jobs may read in parallel.
 ///
-/// The size of a page is known only after it is in memory. So jobs read one at a time until this
-/// number of small pages shows that entries are small. Until then, at most one unexpected large
-/// page is in memory.
+/// The size of a page is known only after it is in memory. So only one job at a time reads a page
+/// until this number of pages was small, which suggests that the next pages are small too. Until
+/// then, at most one unexpectedly large page is in memory.
 const SMALL_IN_A_ROW: usize = 32;
 
 /// A fixed amount of memory for pages and batches, divided by the number of jobs.
 ///
-/// Only one job at a time holds a page that is larger than its share. The other jobs wait before
-/// they read their next page.
+/// Only one job at a time holds a page that is larger than the job's share. Meanwhile the other
+/// jobs wait before the read of their next page.
 pub(crate) struct MemoryBudget {
     jobs: usize,
     state: Mutex<State>,
@@ -86,7 +86,8 @@ impl<'a> Share<'a> {
     /// Reads a page as soon as the budget permits the read. `size` returns the page's size in
     /// bytes.
     ///
-    /// The caller must keep the permit of a large page as long as it keeps the page's entries.
+    /// A large page comes with a permit. The caller must keep the permit as long as it keeps the
+    /// page's entries.
     pub(crate) fn read<P>(
         &self,
         read: impl FnOnce() -> P,
@@ -103,8 +104,9 @@ impl<'a> Share<'a> {
 
     /// Waits until the budget allows this job to read.
     ///
-    /// A job that already holds a large page does not wait. Such a job releases the large page only
-    /// after it has read the matching page of the other store, so waiting could have no end.
+    /// A job that already holds a large page does not wait. It compares this page with a page of
+    /// the other store, and releases the large page only after it has read the other page. If it
+    /// waited for the release of all large pages, it would wait for itself.
     fn wait(&self) {
         let mut state = self.budget.lock();
         while self.held.get() == 0
@@ -208,8 +210,8 @@ mod tests {
         for _ in 0..SMALL_IN_A_ROW {
             shares[0].read(|| 1, |bytes| *bytes);
         }
-        // The second job reads during the read of the first one. After fewer small pages, it would
-        // wait without an end.
+        // The second job reads during the read of the first job. If fewer pages had been small, the
+        // second job would wait without end.
         shares[0].read(|| shares[1].read(|| 1, |bytes| *bytes).0, |bytes| *bytes);
     }
 

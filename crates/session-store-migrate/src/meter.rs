@@ -17,7 +17,7 @@ impl<'a> Meter<'a> {
         Self { report, entries: 0, bytes: 0 }
     }
 
-    /// Counts one entry with a text of `bytes`.
+    /// Counts one entry whose text has `bytes` bytes.
     pub(crate) fn count(&mut self, bytes: usize) {
         self.entries += 1;
         self.bytes += bytes as u64;
@@ -26,7 +26,7 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Reports an event, after the entries that were read before it.
+    /// Reports an event. The entries that were read before the event are reported first.
     pub(crate) fn report(&mut self, event: Progress<'static>) {
         self.flush();
         (self.report)(event);

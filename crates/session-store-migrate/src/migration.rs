@@ -31,8 +31,8 @@ type Open<'a> = Box<dyn FnOnce() -> Opened<Box<dyn Store + 'a>> + 'a>;
 /// A copy from one store to another store, or a comparison of two stores.
 ///
 /// The setters return the builder. One of four methods consumes it:
-/// - [`run`](Self::run) copies and proves the copy,
-/// - [`follow`](Self::follow) does the same, and copies later changes before the proof,
+/// - [`run`](Self::run) copies the source and proves that the copy is complete,
+/// - [`follow`](Self::follow) copies the source and its later changes, and then makes the proof,
 /// - [`dry_run`](Self::dry_run) reports the changes that `run` would make,
 /// - [`verify`](Self::verify) compares the stores.
 ///
@@ -141,12 +141,12 @@ impl<'a> Migration<'a> {
         self
     }
 
-    /// Sets the time after which a pass skips its other segments, if every segment since then has
-    /// failed. The default is 30 s.
+    /// Sets the time limit for consecutive failures. If every segment has failed for this time, the
+    /// pass skips its remaining segments. The default is 30 s.
     ///
-    /// Each pass and each comparison measures a new time. [`run`](Self::run) makes no further pass
-    /// after a pass that skipped segments. [`follow`](Self::follow) continues, and its next pass tries
-    /// the skipped segments again.
+    /// Each pass and each comparison starts a new measurement. [`run`](Self::run) makes no further
+    /// pass after a pass that skipped segments. [`follow`](Self::follow) continues, and its next
+    /// pass tries the skipped segments again.
     pub fn abort_after(mut self, limit: Duration) -> Self {
         self.options.abort_after = limit;
         self
@@ -164,9 +164,9 @@ impl<'a> Migration<'a> {
     /// their creation. Pods are copied last, so that a pod never points to a segment that does not
     /// exist yet.
     ///
-    /// The run makes passes over the source until a pass finds no change, but at most 8. Later
-    /// passes copy new entries and new sessions, and retry segments that failed. The destination is
-    /// synced if it has [`Capability::DurableSync`].
+    /// The run makes passes over the source until a pass finds no change. It makes at most 8
+    /// passes. Later passes copy new entries and new sessions, and retry segments that failed. The
+    /// destination is synced if it has [`Capability::DurableSync`].
     ///
     /// # Errors
     /// - [`MigrateError::Unconditional`] if the destination cannot append conditionally, and
@@ -185,15 +185,16 @@ impl<'a> Migration<'a> {
         })
     }
 
-    /// Copies the source as [`run`](Self::run) does, and then copies each change of the source.
+    /// Copies the source as [`run`](Self::run) does, and then copies the changes of the source in
+    /// further passes.
     ///
     /// The changes are new entries, sessions, segments, traces and pods, and logs that are
     /// truncated or replaced. Deletions are not repeated in the destination.
     ///
     /// `pause` is called after each pass. The callback can block for any time, and returns whether
-    /// to continue. After the last pause, one more pass copies the changes that were made during
-    /// the pause. Then both stores are compared. A pass over an unchanged source reads only the
-    /// head of each log and the end of each trace.
+    /// to continue. If it returns that the run must end, one more pass copies the changes that were
+    /// made during this last pause. Then both stores are compared. A pass over an unchanged source
+    /// reads only the head of each log and the end of each trace.
     ///
     /// A log, trace or pod that failed is retried in the next pass. A log, trace or pod in conflict
     /// is not retried. A conflict of a trace does not stop the copy of its log.
@@ -265,8 +266,8 @@ impl<'a> Migration<'a> {
             prove(pair, &mut report, &mut progress);
             return Ok(report);
         };
-        // Close stores that were passed by value, so that the new handles share nothing with the
-        // old handles.
+        // Close stores that were passed by value before they are opened again, so that the new
+        // handles share nothing with the old handles.
         drop((source, destination));
         match (open_source(), open_destination()) {
             (Ok(source), Ok(destination)) => {

@@ -9,14 +9,15 @@ use crate::select::Selection;
 
 /// The default number of jobs.
 ///
-/// Four jobs hide the latency of a disk or a server, and are few enough for a small machine.
+/// With four jobs, the other jobs work while one job waits for a disk or a server. Four threads are
+/// few enough for a small machine.
 pub const DEFAULT_JOBS: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
 
 /// The default time after which a run aborts if a store fails on every segment.
 const ABORT_AFTER: Duration = Duration::from_secs(30);
 
-/// The options of a run, as they appear in a report. [`Migration`](crate::Migration) has the
-/// setters.
+/// The options of a run, as they appear in a report. The methods of [`Migration`](crate::Migration)
+/// set the options.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Options {
@@ -45,16 +46,17 @@ pub struct Options {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum OnConflict {
-    /// The destination is not changed, and the report counts the copy as not complete.
+    /// The destination is not changed. The report counts the whole copy as not complete.
     #[default]
     Report,
-    /// The destination is not changed, but the report counts the copy as complete.
+    /// The destination is not changed. The conflict does not make the whole copy incomplete in the
+    /// report.
     Skip,
     /// The destination is replaced with the source.
     ///
     /// A log is truncated at the first difference and then extended. The truncation fails if the
-    /// head has changed since the comparison. A trace cannot be truncated, so a trace that differs
-    /// remains a conflict.
+    /// log's head has changed since the comparison. A trace cannot be truncated, so a trace that
+    /// differs remains a conflict.
     Replace,
 }
 
@@ -63,7 +65,7 @@ pub enum OnConflict {
 pub struct WritePolicy {
     /// The treatment of a log that differs from the source.
     pub on_conflict: OnConflict,
-    /// Whether writes are only counted.
+    /// Whether the writes are only counted and not made.
     pub dry_run: bool,
 }
 

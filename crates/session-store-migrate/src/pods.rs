@@ -14,14 +14,15 @@ use crate::report::{PodCopy, PodOutcome};
 use crate::select::points_to;
 use crate::side::{Gap, Side};
 
-/// The maximum number of attempts to put a pod, if another writer changes the pod during each
-/// attempt.
+/// The maximum number of attempts to put one pod. An attempt fails if another writer changes the
+/// pod at the same time.
 const ROUNDS: usize = 5;
 
 /// The selected pods of both stores.
 pub(crate) struct Pods<'a> {
     pub(crate) pair: Pair<'a>,
-    /// Only pods that point to one of these sessions are selected. `None` if every pod is selected.
+    /// The sessions of the selected pods: a pod is selected if it points to one of these sessions.
+    /// `None` if every pod is selected.
     pub(crate) of_sessions: Option<BTreeSet<SessionId>>,
 }
 
@@ -31,8 +32,8 @@ pub(crate) struct CopiedPods(BTreeMap<PodName, CopiedPod>);
 
 struct CopiedPod {
     outcome: PodOutcome,
-    /// The hash of the pod after its last visit, if both stores then had the same version of the
-    /// pod.
+    /// The hash of the pod after the last visit. `None` if the two stores had different versions of
+    /// the pod then.
     shared: Option<Digest>,
 }
 
@@ -47,8 +48,8 @@ impl CopiedPods {
 
     /// Records the result of a visit.
     ///
-    /// If a later visit finds nothing to do, the earlier `Copied` or `Replaced` is kept, because
-    /// the report describes the whole run.
+    /// If a later visit finds the pod equal, the earlier result `Copied` or `Replaced` is kept,
+    /// because the report describes the whole run.
     fn set(&mut self, name: PodName, outcome: PodOutcome, shared: Option<Digest>) {
         let pod = CopiedPod { outcome: PodOutcome::Equal, shared: None };
         let known = self.0.entry(name).or_insert(pod);
@@ -61,8 +62,8 @@ impl CopiedPods {
         known.shared = shared;
     }
 
-    /// Marks each recorded pod as deleted if `names`, the pods of the source, no longer contains
-    /// it.
+    /// Marks the recorded pods that are not in `names` as deleted. `names` are the pods that the
+    /// source has now.
     fn mark_deleted(&mut self, names: &BTreeSet<PodName>) {
         let deleted = self.0.iter_mut().filter(|(name, _)| !names.contains(name));
         deleted.for_each(|(_, pod)| pod.outcome = PodOutcome::Deleted);
@@ -70,8 +71,8 @@ impl CopiedPods {
 }
 
 impl Pods<'_> {
-    /// Copies the pods of the source. Returns whether any pod changed. Also returns a gap if the
-    /// source has pods and the destination cannot store pods.
+    /// Copies the pods of the source. Returns whether any pod of the destination changed. Also
+    /// returns a gap if the source has pods and the destination cannot store pods.
     pub(crate) fn copy(
         &self,
         policy: WritePolicy,
@@ -97,12 +98,12 @@ impl Pods<'_> {
         Ok((changed, None))
     }
 
-    /// Copies one pod. Returns the result and the hash of the version that both stores have now, or
-    /// `None` if the pod was deleted after it was listed.
+    /// Copies one pod. Returns the result, and the hash of the pod if both stores have the same
+    /// version now. Returns `None` if the pod was deleted after it was listed.
     ///
     /// `shared` is the hash of the version that both stores had at the last visit. If the
-    /// destination still has that version, it may be replaced, because only the source has changed
-    /// since then.
+    /// destination still has that version, only the source has changed the pod since then. So the
+    /// destination's pod may be replaced.
     fn copy_one(
         &self,
         name: &PodName,
@@ -156,7 +157,7 @@ impl Pods<'_> {
         Ok((self.compare_all(names), None))
     }
 
-    /// Compares the pods of these names. Leaves out pods that both stores have deleted since.
+    /// Compares the pods of these names. Leaves out a pod that neither store has any longer.
     pub(crate) fn compare_all(
         &self,
         names: impl IntoIterator<Item = PodName>,
@@ -212,8 +213,8 @@ impl Pods<'_> {
 /// Puts a pod if the stored pod has not changed since the comparison.
 ///
 /// A store without [`Capability::ConditionalPut`](session_store_core::Capability::ConditionalPut)
-/// cannot check that. In such a store, a change of another writer after the comparison is
-/// overwritten.
+/// cannot check whether the pod has changed. In such a store, the put overwrites a change that
+/// another writer has made after the comparison.
 fn put_if_unchanged(
     pods: &dyn PodStore,
     name: &PodName,

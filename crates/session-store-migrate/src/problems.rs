@@ -1,4 +1,4 @@
-//! The sentences of a report about each part that is not complete or not equal.
+//! The sentences that describe the incomplete or unequal parts of a report.
 
 use session_store_core::{Finding, error_chain};
 
@@ -6,7 +6,7 @@ use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
 use crate::report::{MigrateReport, PodCopy, PodOutcome, SegmentCopy};
 use crate::side::{Gap, Side};
 
-/// The words before the name of a segment in a sentence about its trace.
+/// The words before the name of a segment in a sentence about the segment's trace.
 const TRACE_OF: &str = "the trace of ";
 
 impl MigrateReport {
@@ -26,7 +26,7 @@ impl MigrateReport {
             .chain(left_behind.map(|finding| format!("not copied: {finding}")))
     }
 
-    /// Returns the findings of the source's own check that do not make the copy incomplete.
+    /// Returns the findings of the source's own check, except those that make the copy incomplete.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         self.findings.iter().filter(|finding| !finding.is_left_behind()).map(Finding::to_string)
     }
@@ -73,7 +73,8 @@ impl VerifyReport {
         segments.chain(pods).chain(gaps).chain(findings)
     }
 
-    /// Returns the findings of the stores' own checks that do not concern data of the store.
+    /// Returns the findings of the stores' own checks, except those that name data which was not
+    /// compared.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         let others = self.findings.iter().filter(|(_, finding)| !finding.is_left_behind());
         others.map(|(side, finding)| format!("in {}: {finding}", self.name(*side)))

@@ -17,14 +17,15 @@ pub enum Progress<'a> {
     },
     /// A part begins.
     Started {
-        /// The number of entries to read, as far as the number is known.
+        /// The number of the part's log entries that were not read yet when the part began. Entries
+        /// of a trace, and entries that are appended later, are not counted.
         entries: usize,
     },
-    /// More of the source was read. A long part causes one such event per MiB.
+    /// More entries were read. A long part causes about one such event per MiB.
     Read {
-        /// The entries of logs and traces since the last event.
+        /// The number of entries of logs and traces that were read since the last event.
         entries: usize,
-        /// The bytes of these entries.
+        /// The size of these entries, in bytes.
         bytes: u64,
     },
     /// A segment was copied, or failed.

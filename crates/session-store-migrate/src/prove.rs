@@ -1,5 +1,5 @@
 //! The proof of a copy: reads both stores again and compares them. If a log of the source was
-//! truncated or replaced after the copy, the proof copies it again.
+//! truncated or replaced after the copy, the proof copies the log again.
 
 use crate::breaker::CircuitBreaker;
 use crate::comparison::{Comparison, SegmentComparison, VerifyReport};
@@ -14,11 +14,11 @@ use crate::report::{MigrateReport, PodCopy, PodOutcome, SegmentCopy};
 use crate::side::{Gap, Side};
 use crate::verify::{Comparer, compare_all};
 
-/// The maximum number of times that a segment is copied again, because its source was truncated or
-/// replaced after the copy.
+/// The maximum number of times that the proof copies a segment again. The proof does so if the
+/// segment was truncated or replaced in the source after the copy.
 const REPEATS: usize = 3;
 
-/// Compares all parts that were copied or were already equal. Adds the result to the report.
+/// Compares all parts that the run copied or found equal. Adds the result to the report.
 ///
 /// Other segments of the destination are not compared. If the proof copies something, the
 /// destination is synced again.
@@ -67,8 +67,9 @@ struct Prover<'a> {
 impl Prover<'_> {
     /// Compares a segment.
     ///
-    /// Returns `None` if the source has deleted the segment, or if copying the segment again has
-    /// stopped with a conflict or a failure. `copy` then has the reason.
+    /// Returns `None` if the source has deleted the segment. Also returns `None` if the segment had
+    /// to be copied again, and this copy stopped with a conflict or a failure. `copy` then has the
+    /// reason.
     fn segment(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> Option<SegmentComparison> {
         if self.breaker.is_open() {
             return Some(SegmentComparison {
@@ -92,14 +93,14 @@ impl Prover<'_> {
         Some(compared)
     }
 
-    /// Copies the segment again. Copies nothing if the source was changed back meanwhile.
+    /// Copies the segment again. Copies nothing if the source meanwhile has its old entries again.
     fn copy_again(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) {
         let cut = copy.log.cut;
         self.copier.copy(copy, meter);
         copy.moved.rewritten += usize::from(copy.log.cut > cut);
     }
 
-    /// Compares the copied entries. Later entries of the source are counted in
+    /// Compares the copied entries. Counts later entries of the source in
     /// [`Moved::since`](crate::Moved::since).
     fn compare(&self, copy: &mut SegmentCopy, meter: &mut Meter<'_>) -> SegmentComparison {
         let key = copy.key;

@@ -7,7 +7,7 @@ use crate::memory::{Permit, Share};
 /// A segment of one of the two stores.
 pub(crate) type Segment<'a> = SegmentRef<'a, dyn Store + 'a>;
 
-/// Iterates over the entries of a log or a trace. [`Pages`] decides which page is read next.
+/// An iterator over the entries of a log or a trace. [`Pages`] decides which page is read next.
 pub(crate) struct Reader<'a, E> {
     segment: Segment<'a>,
     share: &'a Share<'a>,
@@ -38,9 +38,9 @@ impl<E: Entry> Iterator for Reader<'_, E> {
                 return Some(entry);
             }
             let request = self.pages.next_request()?;
-            // If the request is before the checkpoint, it reads one old entry again, to verify that
-            // the log has not changed. `pages` still holds the page that caused this check, so keep
-            // the permit of that page.
+            // A request for an entry before the checkpoint is a check: it reads one old entry
+            // again, to verify that the log has not changed. During the check, `pages` still holds
+            // the page that caused the check. So keep the permit of that page.
             let is_check = request.start < self.pages.checkpoint().entries();
             if !is_check {
                 self.permit = None;

@@ -24,12 +24,13 @@ pub struct MigrateReport {
     pub pods: Vec<PodCopy>,
     /// The kinds of data that were not copied, because a store does not support them.
     pub gaps: Vec<Gap>,
-    /// Failures that affect more than one segment: a store could not be listed, or could not be
-    /// opened again for the proof.
+    /// Failures that affect more than one segment: a store could not be listed, or a store could
+    /// not be opened again for the proof.
     pub failures: Vec<Failure>,
     /// The findings of the source's own check, if the whole source is selected.
     ///
-    /// A [`Finding::is_left_behind`] names data that the source does not list, so it is not copied.
+    /// A finding for which [`Finding::is_left_behind`] is true names data that the source does not
+    /// list. Such data is not copied.
     pub findings: Vec<Finding>,
     /// The failure to sync the destination. A power cut could then lose copied entries.
     ///
@@ -37,8 +38,8 @@ pub struct MigrateReport {
     pub sync_failure: Option<Failure>,
     /// The comparison of both stores after the copy.
     ///
-    /// The comparison covers all parts that were copied or were already equal, but no conflicts.
-    /// `None` after a dry run, and if a store could not be opened again.
+    /// The comparison covers all parts that were copied or were already equal, but not the parts in
+    /// conflict. `None` after a dry run, and if a store could not be opened again for the proof.
     pub proof: Option<VerifyReport>,
     /// Whether the proof used new handles ([`Migration::reopen`](crate::Migration::reopen)).
     ///
@@ -58,7 +59,7 @@ pub struct Totals {
     pub conflicts: usize,
     /// The number of log entries that were appended to the destination.
     pub entries_copied: usize,
-    /// The bytes of these entries.
+    /// The size of these entries, in bytes.
     pub bytes_copied: u64,
     /// The number of log entries that the destination already had.
     pub entries_already: usize,
@@ -81,9 +82,9 @@ pub struct SegmentCopy {
     pub log: Extension,
     /// The copy of the trace.
     ///
-    /// `None` if the trace is empty, if traces are not selected, or if they cannot be copied
-    /// ([`gaps`](MigrateReport::gaps)). Also `None` if the log is in conflict, because the trace
-    /// belongs to the source's log.
+    /// `None` if the trace is empty, if traces are not selected, or if a store does not support
+    /// them ([`gaps`](MigrateReport::gaps)). Also `None` if the log is in conflict: the source's
+    /// trace belongs to the source's log, and the destination has another log.
     pub trace: Option<Box<Extension>>,
     /// The changes of the source during the run.
     pub moved: Moved,
@@ -96,30 +97,30 @@ pub struct SegmentCopy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Moved {
-    /// The number of entries that were appended to the source during the copy of the segment, and
-    /// were copied too.
+    /// The number of entries that were appended to the source during the copy of the segment. These
+    /// entries were copied too.
     pub grown: usize,
     /// The number of times that the log was truncated or replaced. The destination was changed in
     /// the same way.
     pub rewritten: usize,
-    /// The number of entries that were appended to the source after the last pass, and were not
-    /// copied.
+    /// The number of entries that were appended to the source after the last pass. These entries
+    /// were not copied.
     pub since: usize,
-    /// Whether the segment was deleted. Its copy stays in the destination.
+    /// Whether the segment was deleted from the source. The copy stays in the destination.
     pub deleted: bool,
 }
 
 /// The state of both sides at the end of a visit. The next visit continues from this state.
 #[derive(Debug)]
 pub(crate) struct SegmentCheckpoint {
-    /// The position in the source's log up to which both logs are equal.
+    /// A position in the source's log. Up to this position both logs are equal.
     pub(crate) source: Checkpoint,
     /// The head of the destination's log.
     pub(crate) destination: Option<Head>,
-    /// The number of the destination's entries that existed before the run. Only later entries may
+    /// The number of entries that the destination's log had before the run. Only later entries may
     /// be truncated.
     pub(crate) existing: usize,
-    /// The position in the source's trace up to which both traces are equal.
+    /// A position in the source's trace. Up to this position both traces are equal.
     pub(crate) trace: Checkpoint,
     /// Whether the segment was visited.
     pub(crate) visited: bool,
@@ -143,16 +144,16 @@ pub struct PodCopy {
 pub enum PodOutcome {
     /// The pod was written to the destination.
     ///
-    /// The destination did not have the pod, or had an earlier version that this run had copied or
-    /// found equal.
+    /// Before that, the destination did not have the pod, or had an earlier version of it. This run
+    /// itself had copied the earlier version, or had found it equal.
     Copied,
     /// The destination already had the same pod, byte for byte.
     Equal,
-    /// The destination had another pod of that name, which was replaced, as the options request.
+    /// The destination had another pod of that name. It was replaced, as the options request.
     Replaced(Difference),
-    /// The destination has another pod of that name, which was not changed.
+    /// The destination has another pod of that name. It was not changed.
     Conflict(Difference),
-    /// The source deleted the pod after it was copied. The destination keeps it.
+    /// The source deleted the pod after the pod was copied. The destination keeps its copy.
     Deleted,
     /// One store failed.
     Failed(Failure),
@@ -161,8 +162,8 @@ pub enum PodOutcome {
 impl MigrateReport {
     /// Returns whether the proof found all selected data in the destination.
     ///
-    /// After a dry run, returns whether nothing prevents the copy. Conflicts are ignored if the
-    /// options request to skip them.
+    /// After a dry run, returns whether nothing prevents the copy. Conflicts do not count if the
+    /// options say to skip conflicts.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.gaps.is_empty()
@@ -234,8 +235,7 @@ impl SegmentCopy {
         self.stops().next().is_none()
     }
 
-    /// Returns whether the copy stopped only because the destination has other entries than the
-    /// source.
+    /// Returns whether conflicts are the only reason why the log or the trace is not complete.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.stops().next().is_some() && self.stops().all(Stop::is_conflict)
@@ -257,7 +257,7 @@ impl SegmentCopy {
 }
 
 impl PodCopy {
-    /// Returns whether the destination has the same pod.
+    /// Returns whether the destination has the source's pod now.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         !matches!(self.outcome, PodOutcome::Conflict(_) | PodOutcome::Failed(_))

@@ -29,8 +29,8 @@ pub(crate) struct Run<'a> {
     budget: MemoryBudget,
     trace_gaps: Vec<Gap>,
     pod_gap: Option<Gap>,
-    /// The copies of all segments, in ascending order of the keys. The jobs borrow the copies,
-    /// because moving many copies takes time.
+    /// The copies of all segments, in ascending order of the keys. The jobs borrow the copies in
+    /// place, because moving many copies to the jobs and back would take time.
     copies: Vec<SegmentCopy>,
     pods: CopiedPods,
     /// The failures of the last pass.
@@ -55,11 +55,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Returns whether another pass may find more to copy.
+    /// Returns whether the run needs another pass.
     ///
-    /// After a pass that copied something, another pass is made, because the source may have
-    /// changed during the pass. A session that was created meanwhile is found only by another
-    /// listing.
+    /// A pass that copied something is followed by another pass, because the source may have
+    /// changed meanwhile. Only another pass lists the source again, and finds a session that was
+    /// created after the listing.
     pub(crate) fn may_continue(&self) -> bool {
         let is_aborted = |stop: &Stop| matches!(stop, Stop::Aborted);
         let has_aborted = self.copies.iter().flat_map(SegmentCopy::stops).any(is_aborted);
@@ -108,8 +108,8 @@ impl<'a> Run<'a> {
         if self.options.selection.pods {
             let pods = Pods { pair: self.pair, of_sessions };
             match pods.copy(self.policy(), &mut self.pods) {
-                // A changed pod causes another pass too, because it may point to a session that was
-                // created after the sessions were listed.
+                // A changed pod causes another pass too, because the pod may point to a session
+                // that was created after the sessions were listed.
                 Ok((changed, gap)) => {
                     self.changed |= changed;
                     self.pod_gap = gap;
@@ -148,7 +148,8 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Adds a copy for each new segment, and marks the copies of deleted segments.
+    /// Adds a copy for each new segment. Marks the copies of segments that the source no longer
+    /// has.
     fn update_copies(&mut self, mut keys: BTreeMap<SegmentKey, Presence>) {
         for copy in &mut self.copies {
             copy.moved.deleted = keys.remove(&copy.key).is_none();

@@ -11,16 +11,18 @@ use uuid::Uuid;
 use crate::error::{Failure, MigrateError};
 use crate::side::Side;
 
-/// The operation in the error if the sessions cannot be listed.
+/// The name of the operation in the error that reports a failed listing of the sessions.
 pub(crate) const LIST_SESSIONS: &str = "list the sessions";
 
 /// The part of a store to copy, compare or export. The default is everything.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Selection {
-    /// The selected sessions, with the pods that point to them. `None` selects all.
+    /// The selected sessions. The pods that point to these sessions are selected too. `None`
+    /// selects all sessions and pods.
     pub sessions: Option<BTreeSet<SessionId>>,
-    /// The time from which on sessions are selected, with the pods that point to them.
+    /// The earliest time of a selected session. The pods that point to the selected sessions are
+    /// selected too.
     #[serde(serialize_with = "rfc3339")]
     pub since: Option<SystemTime>,
     /// Whether traces are selected.
@@ -36,14 +38,14 @@ impl Default for Selection {
 }
 
 impl Selection {
-    /// Selects only these sessions, and the pods that point to them.
+    /// Selects only these sessions, and the pods that point to these sessions.
     #[must_use]
     pub fn sessions(mut self, sessions: impl IntoIterator<Item = SessionId>) -> Self {
         self.sessions = Some(sessions.into_iter().collect());
         self
     }
 
-    /// Selects only sessions of this time or later, and the pods that point to them.
+    /// Selects only sessions of this time or later, and the pods that point to these sessions.
     ///
     /// The time of a session is the latest time in its id and the ids of its segments. Only UUIDs
     /// of version 7 contain a time. A session with any other id is always selected.
@@ -67,10 +69,11 @@ impl Selection {
         self
     }
 
-    /// Checks that the store can be listed and contains every session that is selected by its id.
+    /// Checks that the store can be listed. Also checks that the store contains every session that
+    /// is selected by its id.
     ///
-    /// A run makes the same check. A caller that creates the destination can use this method to
-    /// check the source before the creation.
+    /// A run makes the same check. A caller that creates the destination itself can use this method
+    /// to check the source before creating the destination.
     ///
     /// # Errors
     /// [`MigrateError::NoSuchSession`], and [`MigrateError::Failed`] if the store cannot be listed.
@@ -99,8 +102,8 @@ impl Selection {
         keys.retain(|key, _| new.contains(&key.session_id));
     }
 
-    /// Returns the sessions to one of which a selected pod must point. `None` if every pod is
-    /// selected.
+    /// Returns the sessions of the selected pods: a pod is selected if it points to one of these
+    /// sessions. Returns `None` if every pod is selected.
     pub(crate) fn pods_of<V>(&self, keys: &BTreeMap<SegmentKey, V>) -> Option<BTreeSet<SessionId>> {
         let is_part = self.sessions.is_some() || self.since.is_some();
         is_part.then(|| keys.keys().map(|key| key.session_id).collect())
@@ -114,8 +117,9 @@ pub(crate) fn points_to(pod: &Pod, sessions: &BTreeSet<SessionId>) -> bool {
 
 /// Returns whether the id may have been created at `since` or later.
 ///
-/// An id of version 7 contains the millisecond of its creation, so `since` is compared with the end
-/// of that millisecond. Any other id contains no time and counts as new.
+/// An id of version 7 contains only the millisecond of its creation. So `since` is compared with
+/// the end of that millisecond, because the id may have been created at any time in it. Any other
+/// id contains no time and counts as new.
 fn is_since(since: SystemTime, id: Uuid) -> bool {
     const V7: usize = 7;
     const TICK: Duration = Duration::from_millis(1);

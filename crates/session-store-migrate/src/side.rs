@@ -28,13 +28,13 @@ impl fmt::Display for Side {
 
 /// A part of the selection that was skipped because a store does not support it.
 ///
-/// A report with a gap is not complete, because the skipped part may hold data. To accept the gap,
-/// leave traces or pods out of the [`Selection`](crate::Selection).
+/// A copy or comparison with a gap is not complete, because the skipped part may hold data. To
+/// accept the gap, leave traces or pods out of the [`Selection`](crate::Selection).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
     /// This side lacks [`Capability::ReadTraces`](session_store_core::Capability::ReadTraces).
     Traces(Side),
-    /// This side does not store pods, and the other side has some.
+    /// This side does not store pods, and the other side has pods.
     Pods(Side),
 }
 

@@ -1,6 +1,6 @@
-//! The target of a copy: a log or a trace of the destination, to which the copy appends. A write to
-//! a log is conditional on its *head*, a value that changes with every change of the log. A trace
-//! has no head.
+//! The target of a copy: a log or a trace of the destination. The copy appends to the target. A
+//! write to a log is conditional on its *head*, a value that changes with every change of the log.
+//! A trace has no head.
 
 use session_store_core::{
     AppendAttempt, Checkpoint, Entry, Head, LogEntry, Resolution, StoreError, TraceEntry,
@@ -14,21 +14,21 @@ use crate::read::{Reader, Segment};
 pub(crate) trait Target {
     type Entry: Entry;
 
-    /// Iterates over the stored entries. For a log, ends at the end of the log according to the
-    /// recorded head.
+    /// Iterates over the stored entries. For a log, the iterator returns as many entries as the
+    /// recorded head counts.
     fn stored(&self) -> impl Iterator<Item = Result<Self::Entry, StoreError>>;
 
     /// Appends `batch` to a log or trace that has `position` entries.
     fn append(&mut self, position: usize, batch: &[Self::Entry]) -> Result<(), StoreError>;
 
-    /// Truncates to the first `keep` entries. Returns the number of truncated entries, or `None` if
-    /// the rules of the copy forbid the truncation.
+    /// Truncates the target to its first `keep` entries. Returns the number of truncated entries,
+    /// or `None` if the rules of the copy forbid the truncation.
     fn cut(&mut self, _keep: usize) -> Result<Option<usize>, StoreError> {
         Ok(None)
     }
 
-    /// Called after the last append. Creates the segment if it still does not exist, because the
-    /// source has no entries.
+    /// Ends the extension, after the last append. If the source has no entries, there was no
+    /// append, so this call creates the segment if it does not exist.
     fn finish(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -37,7 +37,7 @@ pub(crate) trait Target {
     fn batch_bytes(&self) -> usize;
 }
 
-/// The log of a segment. Every write fails if the head of the log is not `head`.
+/// The log of a segment. Every write fails if the stored log has another head than `head`.
 pub(crate) struct Log<'a> {
     pub(crate) segment: Segment<'a>,
     pub(crate) share: &'a Share<'a>,
@@ -45,8 +45,8 @@ pub(crate) struct Log<'a> {
     /// The head of the log after the last read or write of this run. `None` if the segment does not
     /// exist.
     pub(crate) head: Option<Head>,
-    /// The number of entries at the start of the log that this run has not written. Without
-    /// [`OnConflict::Replace`], only later entries may be truncated.
+    /// The number of entries at the start of the log that existed before this run. Without
+    /// [`OnConflict::Replace`], only the entries after them may be truncated.
     pub(crate) existing: usize,
 }
 
@@ -62,10 +62,11 @@ impl<'a> Log<'a> {
         Ok(Self { segment, share, policy, head, existing })
     }
 
-    /// Reads the head of the log again. If another writer has changed the log, `existing` becomes
-    /// the number of all its entries.
+    /// Reads the head of the log again. If another writer has changed the log, `existing` is set to
+    /// the number of all entries of the log.
     ///
-    /// In a dry run, `head` counts writes that were not made, so it is always replaced.
+    /// In a dry run, `head` counts writes that were not made, so `head` is always replaced by the
+    /// head of the stored log.
     pub(crate) fn refresh(&mut self) -> Result<(), StoreError> {
         let now = Self::open(self.segment, self.share, self.policy)?;
         if now.head != self.head || self.policy.dry_run {
@@ -78,18 +79,18 @@ impl<'a> Log<'a> {
 impl Target for Log<'_> {
     type Entry = LogEntry;
 
-    /// Does not return entries that another writer has appended after `head` was read. The first
-    /// write then fails with a conflict.
+    /// Does not return entries that another writer has appended after `head` was read. If there are
+    /// such entries, the first write fails with a conflict.
     fn stored(&self) -> impl Iterator<Item = Result<LogEntry, StoreError>> {
         let entries = self.head.map_or(0, |head| head.entries());
         let reader = Reader::new(self.segment, self.share, Checkpoint::START);
-        // Without a head `entries` is 0, and the reader reads nothing. A read of a segment that
-        // does not exist would fail.
+        // If the segment does not exist, there is no head, `entries` is 0, and the reader reads
+        // nothing. A read of a missing segment would fail.
         reader.take(entries)
     }
 
-    /// If the reply of an append is lost, [`AppendAttempt`] finds out whether the entries are
-    /// stored, and never appends them twice.
+    /// Appends the batch with an [`AppendAttempt`]. If the reply of the append is lost, the attempt
+    /// finds out whether the entries are stored, and never appends them twice.
     fn append(&mut self, position: usize, batch: &[LogEntry]) -> Result<(), StoreError> {
         if self.policy.dry_run {
             self.head = Some(Head::new(position + batch.len(), 0));
@@ -131,17 +132,18 @@ pub(crate) struct Trace<'a> {
 }
 
 impl Trace<'_> {
-    /// Appends one entry. If the reply is lost, reads the trace to find out whether the entry is
-    /// stored.
+    /// Appends one entry. If the reply of the append is lost, reads the trace to find out whether
+    /// the entry is stored.
     fn append_one(&self, position: usize, entry: &TraceEntry) -> Result<(), StoreError> {
         let lost = match self.segment.append_trace(entry) {
             Err(error) if error.is_indeterminate() => error,
             result => return result,
         };
-        // If the entry is not stored, it is not sent again. The lost append may still arrive, and
-        // the trace would then contain the entry twice (A6). A later pass of a migration compares
-        // the trace again and appends the missing entries. If the read fails, `lost` is returned
-        // too, because the error of the read would mean that nothing was stored (A5).
+        // If the entry is not in the trace, it is not sent again here. The request of the lost
+        // append may still arrive, and the trace would then contain the entry twice (A6). A later
+        // pass of the migration compares the trace again and appends the missing entries. A failed
+        // read also returns `lost`. The error of the read would be wrong, because it would mean
+        // that nothing was stored (A5).
         match self.segment.read_trace_page(position, 0) {
             Ok(page) if page.entries.first() == Some(entry) => Ok(()),
             _ => Err(lost),

@@ -139,10 +139,10 @@ impl Comparer<'_> {
         compare(source.take(entries), destination, operation, |text| meter.count(text.len()))
     }
 
-    /// Checks the entry counts of both stores after an equal comparison.
+    /// Checks the entry counts that both stores report, if the comparison found no difference.
     ///
-    /// `is_right` receives a side, its reported count and the number of entries that were read, and
-    /// returns whether the count is right.
+    /// `is_right` receives a side, the entry count that this side reports, and the number of
+    /// entries that were read. It returns whether the count is right.
     pub(crate) fn check_counts(
         &self,
         key: SegmentKey,

@@ -18,7 +18,7 @@ impl<R: Read + Seek> Backup<R> {
     /// manifest must list exactly the parts of the archive.
     ///
     /// The seal of the file already shows that no byte has changed since the export. This check
-    /// also finds a file that no export has written.
+    /// also refuses a file with a correct seal that another program has made.
     ///
     /// # Errors
     /// - [`BackupError::Damaged`] with the place of the damage.
@@ -43,7 +43,7 @@ impl<R: Read + Seek> Backup<R> {
                     }
                     _ => return Err(content.misplaced()),
                 },
-                // The hashes of these files are in the sums.
+                // `SHA256SUMS` has the hash of each of these files.
                 File::Damaged(_) => {
                     let file = content.file.clone();
                     if raw.next() != Some((file, content.finish()?)) {
@@ -133,7 +133,7 @@ impl Check<'_> {
     }
 
     /// Parses every line, and returns the number of lines. `parse` returns the length of the text
-    /// that it has parsed, which must be the whole line.
+    /// that it has parsed. This text must be the whole line.
     fn lines<R: Read + Seek>(
         &mut self,
         content: &mut Content<'_, R>,

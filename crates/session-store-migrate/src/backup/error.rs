@@ -4,8 +4,8 @@ use std::io;
 
 use crate::error::{Failure, MigrateError};
 
-/// The reason why a backup was not written, read or restored. Errors of one segment or pod are in
-/// the manifest or the report instead.
+/// The reason why a backup was not written, read or restored. Errors of one segment or pod are not
+/// reported by this type, but in the manifest of an export or the report of a restore.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {

@@ -26,8 +26,8 @@ use crate::read::Segment;
 use crate::select::{Selection, points_to};
 use crate::side::{Gap, Side};
 
-/// The maximum number of times that a log is read, because it was truncated or replaced during each
-/// read.
+/// The maximum number of reads of one log. A log that is truncated or replaced during a read is
+/// read again.
 const ROUNDS: usize = 5;
 
 /// The report of an export.
@@ -37,7 +37,7 @@ const ROUNDS: usize = 5;
 pub struct ExportReport {
     /// The list of the parts in the backup, and of the parts that are missing.
     pub manifest: Manifest,
-    /// The selected kinds of data that the source cannot return.
+    /// The selected kinds of data that the source does not support, so the backup lacks them.
     pub gaps: Vec<Gap>,
     /// The findings of the source's own check, if the whole source is selected.
     ///
@@ -213,7 +213,7 @@ impl<W: Write> Export<'_, W> {
         Ok(false)
     }
 
-    /// Adds the files of damaged logs, as they are stored.
+    /// Adds the files of damaged logs. The bytes are the same as in the store.
     fn damaged_logs(&mut self) -> Result<(), BackupError> {
         let Some(maintenance) = self.source.maintenance() else { return Ok(()) };
         for (number, key) in mem::take(&mut self.damaged) {
@@ -252,7 +252,7 @@ impl<W: Write> Export<'_, W> {
     }
 }
 
-/// Reads the state of the log at one moment. Returns `None` if the segment does not exist.
+/// Reads the whole log as it was at one moment. Returns `None` if the segment does not exist.
 fn read_log(segment: Segment<'_>, meter: &mut Meter<'_>) -> Result<Option<Spool>, ReadError> {
     for round in 0..ROUNDS {
         let Some(head) = segment.head()? else { return Ok(None) };
@@ -274,9 +274,11 @@ fn read_log(segment: Segment<'_>, meter: &mut Meter<'_>) -> Result<Option<Spool>
 /// Returns an error if the entries that were read may differ from the log at the head `before`.
 ///
 /// A read by pages compares only the last entry before each page. If the log was replaced between
-/// two pages, the new log can have an equal entry at this position. The result would then be a mix
-/// of two logs. The head shows whether the log has changed. If the head has changed, the beginning
-/// of the log is read again and compared, because the change may have been an append.
+/// two pages, the new log can have an equal entry at this position. The entries that were read
+/// would then be a mix of two logs. So this function compares the head of the log with `before`. A
+/// different head does not prove a replacement, because an append changes the head too. So the
+/// function then reads the beginning of the log again, and compares the beginning with the entries
+/// that were read.
 fn require_unchanged(segment: Segment<'_>, before: Head, read: Total) -> Result<(), StoreError> {
     let now = segment.head()?;
     if now == Some(before) {

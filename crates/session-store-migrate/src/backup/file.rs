@@ -27,7 +27,8 @@ pub(super) enum SegmentFile {
     Trace,
 }
 
-/// The two files of a pod. The file of the name exists only if the folder is named by a hash.
+/// The two files of a pod. The file with the pod's name exists only if the name of the folder is a
+/// hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PodFile {
     Name,
@@ -53,8 +54,8 @@ impl File {
     /// Returns the file that has exactly this [`path`](Self::path), or `None` if there is no such
     /// file.
     ///
-    /// A backup with any other path is refused, so that no path leads out of the folder of the
-    /// backup.
+    /// A backup with any other path is refused. So no path leads out of the folder into which a
+    /// backup is unpacked.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let file = match path.split_once('/') {
             None => Self::parse_top(path)?,

@@ -1,7 +1,8 @@
 //! Random access to the content of a backup, frame by frame.
 //!
-//! Every frame but the last one has the same size, so a position in the content leads to a frame.
-//! The last frames that were decompressed stay in memory, because many segments share a frame.
+//! The content of every frame but the last one has the same size, so the number of a frame is
+//! computed from a position in the content. The most recently decompressed frames stay in memory,
+//! because many segments share a frame.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,10 +17,11 @@ use zstd::zstd_safe::{compress_bound, find_frame_compressed_size};
 use super::error::BackupError;
 use super::frame_writer::{FRAME, SEAL, ZSTD_MAGIC, seal};
 
-/// The number of frames in memory. The jobs of a migration read several segments at once.
+/// The number of frames in memory. More than one frame is kept, because the jobs of a migration
+/// read several segments at once.
 const CACHED: usize = 4;
 
-/// The number of bytes that are read at once to find the frames.
+/// The number of bytes in each read of the scan that finds the frames.
 const CHUNK: u64 = 4 * 1024 * 1024;
 
 /// The frames of a backup whose seal is right.
@@ -34,7 +36,7 @@ pub(super) struct Frames<R> {
 struct OpenFile<R> {
     reader: R,
     decompressor: Decompressor<'static>,
-    /// The frames that were used last, by their numbers.
+    /// The frames that were used most recently, with their numbers.
     cache: VecDeque<(usize, Arc<Vec<u8>>)>,
 }
 
@@ -54,7 +56,7 @@ impl<R: Read + Seek> Frames<R> {
         let file = OpenFile { reader, decompressor, cache: VecDeque::new() };
         let mut frames = Self { file: Mutex::new(file), starts, size: 0 };
         if let Err(error) = sealed {
-            // The checksums of the frames show the place of the damage.
+            // The seal shows only that a byte is wrong. The checksums of the frames show the place.
             frames.check_frames()?;
             return Err(error);
         }
@@ -120,7 +122,7 @@ impl<R: Read + Seek> OpenFile<R> {
     }
 }
 
-/// Finds the ends of all frames, without decompressing them, and compares the seal.
+/// Finds the ends of all frames without decompressing the frames. Also compares the seal.
 fn find_frames(reader: &mut (impl Read + Seek), ends: &mut Vec<u64>) -> Result<(), BackupError> {
     let size = reader.seek(SeekFrom::End(0)).map_err(BackupError::Read)?;
     reader.rewind().map_err(BackupError::Read)?;
@@ -150,7 +152,8 @@ fn find_frames(reader: &mut (impl Read + Seek), ends: &mut Vec<u64>) -> Result<(
     Err(BackupError::damaged(format!("before byte {at} of the file"), "the seal is broken"))
 }
 
-/// Returns the size of the frame at the start of the bytes, or `None` if its end is not among them.
+/// Returns the size of the frame that begins at the start of `bytes`, or `None` if `bytes` does not
+/// contain the end of this frame.
 fn frame_size(bytes: &[u8], at: u64) -> Result<Option<usize>, BackupError> {
     let damaged = |damage| Err(BackupError::damaged(format!("near byte {at} of the file"), damage));
     let known = &bytes[..bytes.len().min(ZSTD_MAGIC.len())];

@@ -2,7 +2,8 @@
 //!
 //! Each zstd frame has a checksum, which shows where the content is damaged. The seal at the end is
 //! a frame that every decompressor skips (RFC 8878, section 3.1.2). The seal contains the SHA-256
-//! of all bytes before it. It shows a change of any byte, also of bytes that no checksum covers.
+//! of all bytes before it. A changed byte anywhere in the file is detected, even if no checksum
+//! covers the byte.
 
 use std::io::{self, Write};
 
@@ -21,10 +22,10 @@ const SEAL_HEADER: [u8; 8] = [0x5e, 0x2a, 0x4d, 0x18, 32, 0, 0, 0];
 pub(super) const SEAL: usize = SEAL_HEADER.len() + 32;
 
 /// The size of the content of every frame but the last one. A reader decompresses whole frames.
-/// Smaller frames locate damage more exactly, but compress less.
+/// Smaller frames show the place of damage more exactly, but the compression is worse.
 pub(super) const FRAME: usize = 4 * 1024 * 1024;
 
-/// The compression level, which is the default of zstd. The compression is about as fast as a disk.
+/// The compression level. Level 3 is the default of zstd, and is about as fast as a disk.
 const LEVEL: i32 = 3;
 
 /// A writer that compresses, and adds the seal at the end.
@@ -67,7 +68,8 @@ impl<W: Write> Write for Sealing<W> {
         Ok(written)
     }
 
-    /// Does nothing, because a frame is written when it is full.
+    /// Does nothing. A frame is written when it is full, and ending a frame earlier would change
+    /// its size.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -15,8 +15,8 @@ use super::read::Content;
 use super::total::Total;
 use crate::digest::Digest;
 
-/// The version of the format that an export writes. A backup of an earlier version is read, and one
-/// of a later version is refused. Version 1 has no files of damaged logs.
+/// The version of the format that an export writes. A reader accepts backups of this version and
+/// earlier versions, and refuses later versions. Version 1 has no files of damaged logs.
 pub(super) const FORMAT: u64 = 2;
 
 /// The start of the first line of the first file. The version follows, so that a reader of any
@@ -56,7 +56,7 @@ pub struct Manifest {
     pub version: String,
     /// The time when the export began.
     pub created: SystemTime,
-    /// Whether traces were selected and could be read.
+    /// Whether traces were selected, and the source supports reading traces.
     pub with_traces: bool,
     /// Whether pods were selected.
     pub with_pods: bool,
@@ -145,7 +145,7 @@ pub struct Missing {
     /// The reason why the part could not be read.
     #[serde(rename = "missing")]
     pub reason: String,
-    /// The size and hash of the log's file, as it was stored, if the backup contains this file.
+    /// The size and hash of the damaged log's file, if the backup contains a copy of this file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<Total>,
 }
@@ -199,8 +199,8 @@ impl Part {
         }
     }
 
-    /// Returns the file that contains the pod's name, and the name, if the folder is named by a
-    /// hash.
+    /// Returns the file that contains the pod's name, and the name. Returns `None` if the folder
+    /// has the name of the pod, because the file does not exist then.
     pub(super) fn name_file(&self) -> Option<(File, &str)> {
         let Self::Pod { name } = self else { return None };
         let folder = name.folder();

@@ -1,6 +1,6 @@
 //! Backups. A backup is one file that contains a store. [`export`] writes the file, and
-//! [`Backup::open`] checks it. A [`Backup`] is a read-only store. To restore it to another store,
-//! run a [`Migration`](crate::Migration) from it.
+//! [`Backup::open`] checks it. A [`Backup`] is a read-only store. To restore a backup, run a
+//! [`Migration`](crate::Migration) with the backup as the source.
 //!
 //! # Format
 //!
@@ -12,17 +12,20 @@
 //! - `SESSION/SEGMENT.jsonl`, the log of a segment, one entry on each line, followed by
 //!   `SESSION/SEGMENT.trace.jsonl` if the segment has a trace. The log of an empty segment is
 //!   empty;
-//! - `pods/FOLDER/metadata.json`, a pod (a named agent). The folder has the name of the pod, unless
-//!   some file system cannot hold this name or cannot distinguish it from another name. The folder
-//!   is then named by a hash, and a file `name` in it contains the pod's name;
-//! - `damaged/SESSION/SEGMENT.jsonl`, the file of a log that could not be read, as it was stored;
-//! - `manifest.jsonl`, the list of all parts with their entries, bytes and SHA-256, and of the
-//!   parts that could not be read;
-//! - `SHA256SUMS`.
+//! - `pods/FOLDER/metadata.json`, a pod (a named agent). The name of the folder is usually the name
+//!   of the pod. It is a hash if some file system does not permit the pod's name as a file name, or
+//!   does not distinguish the pod's name from another name. The folder then also has a file `name`,
+//!   which contains the pod's name;
+//! - `damaged/SESSION/SEGMENT.jsonl`, an unchanged copy of the file of a log that could not be
+//!   read;
+//! - `manifest.jsonl`. It lists all parts, each with its entry count, size and SHA-256. It also
+//!   lists the parts that could not be read;
+//! - `SHA256SUMS`, the SHA-256 of every other file.
 //!
 //! The archive is compressed in frames of 4 MiB. Each frame has a checksum, which shows where a
-//! file is damaged. The last frame is of a kind that decompressors skip, and contains the SHA-256
-//! of all bytes before it. So a backup with any changed, missing or additional byte is refused.
+//! file is damaged. The last frame is a skippable frame, which every decompressor ignores. It
+//! contains the SHA-256 of all bytes before the frame. So a backup with any changed, missing or
+//! additional byte is refused.
 //!
 //! An export holds one page of entries and a list of the parts in memory. A tar archive contains
 //! the size of a file before the content of the file. An export therefore first writes a log of

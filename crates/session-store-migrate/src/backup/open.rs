@@ -19,18 +19,18 @@ use super::resume::Resume;
 use super::tar::{BLOCK, END, Heading, padding};
 use crate::progress::Progress;
 
-/// The largest accepted window of the first frame, as a power of two. The decompressor allocates
-/// the window, so this value limits the memory that a foreign file can request.
+/// The logarithm to base 2 of the largest accepted window of the first frame. The decompressor
+/// allocates the window, so this limit bounds the memory that a file from elsewhere can request.
 const MAX_WINDOW_LOG: u32 = 23;
 
 /// The default limit for the length of a line, in bytes.
 pub const DEFAULT_MAX_LINE: u64 = 256 * 1024 * 1024;
 
-/// An opened backup, which is a [`Store`](session_store_core::Store) that can only be read.
+/// An opened backup. It is a read-only [`Store`](session_store_core::Store).
 ///
-/// The seal was checked, so the file has all bytes that the export wrote. The content is
-/// decompressed when it is read, and never as a whole. A frame's checksum and the syntax of an
-/// entry are checked whenever they are read. [`check`](Self::check) reads everything.
+/// The seal was checked, so the file has all bytes that the export wrote. The content is never
+/// decompressed as a whole, but only the frames that a call reads. Each read checks the checksum of
+/// the frame and the syntax of the entries. [`check`](Self::check) reads everything.
 ///
 /// The methods of the store that write return an error.
 #[derive(Debug)]
@@ -41,9 +41,9 @@ pub struct Backup<R> {
     pub(super) positions: Vec<u64>,
     /// The sessions in descending order.
     pub(super) sessions: Vec<SessionId>,
-    /// A session that has the segment.
+    /// For each segment, one session that has a segment of this id.
     pub(super) segments: HashMap<SegmentId, SessionId>,
-    /// The places at which the last pages ended.
+    /// The places at which recently read pages ended.
     pub(super) resume: Mutex<Resume>,
     pub(super) max_line: u64,
 }
@@ -147,7 +147,8 @@ fn require_backup(reader: &mut (impl Read + Seek)) -> Result<(), BackupError> {
         _ => return Err(BackupError::NotABackup { found: "it is not compressed with zstd" }),
     }
     let start = match read_start(reader) {
-        // The first frame is damaged. Opening the frames finds the place of the damage.
+        // The first frame is damaged. The caller opens the frames next, and reports the place of
+        // the damage.
         Err(error) if error.raw_os_error().is_none() => return Ok(()),
         start => start.map_err(BackupError::Read)?,
     };

@@ -1,5 +1,5 @@
-//! Reads a backup file by file, and refuses everything that [`export`](super::export) does not
-//! write.
+//! Reads a backup file by file. Refuses a backup with anything that [`export`](super::export) would
+//! not write.
 
 use std::io::{self, BufRead, Read, Seek};
 use std::ops::Range;
@@ -17,9 +17,10 @@ pub(super) const MAX_TEXT_LINE: u64 = 4096;
 /// Reads the files of a backup in their order.
 pub(super) struct Archive<'a, R> {
     frames: &'a Frames<R>,
-    /// The position after the contents of the last file. Padding may follow, then the next header.
+    /// The position after the content of the file that was returned last. Padding may follow, then
+    /// the next header.
     at: u64,
-    /// The size of the padding at this position.
+    /// The size of the padding at `at`.
     padding: usize,
     last: Option<File>,
     /// The longest accepted line of all other files, in bytes.
@@ -41,12 +42,13 @@ impl<'a, R: Read + Seek> Archive<'a, R> {
         Self::starting_at(frames, 0, max_line)
     }
 
-    /// Starts at the header at this position.
+    /// Creates a reader that starts with the header at the position `at`.
     pub(super) const fn starting_at(frames: &'a Frames<R>, at: u64, max_line: u64) -> Self {
         Self { frames, at, padding: 0, last: None, max_line }
     }
 
-    /// Returns the next file, or `None` after a check of the end of the archive.
+    /// Returns the next file. After the last file, checks the end of the archive and returns
+    /// `None`.
     pub(super) fn next(&mut self) -> Result<Option<Content<'a, R>>, BackupError> {
         let mut zeros = [0; BLOCK];
         let zeros = &mut zeros[..self.padding];
@@ -111,7 +113,8 @@ impl<'a, R: Read + Seek> Archive<'a, R> {
 }
 
 impl<'a, R: Read + Seek> Content<'a, R> {
-    /// Returns the file whose content, or the rest of it, is at this place.
+    /// Returns a reader of a file. `place` is the range of the file's content, or of the rest of
+    /// the content.
     pub(super) fn new(frames: &'a Frames<R>, file: File, place: Range<u64>, max_line: u64) -> Self {
         let is_text = matches!(file, File::Readme | File::Sums);
         let max_line = if is_text { MAX_TEXT_LINE } else { max_line };
@@ -127,14 +130,14 @@ impl<'a, R: Read + Seek> Content<'a, R> {
         }
         self.line += 1;
         let is_text = matches!(self.file, File::Readme | File::Sums);
-        // White space is refused later, with its own message.
+        // Lines that begin with white space are refused later, with a message about white space.
         if !is_text && !matches!(self.first_byte()?, b'{' | b' ' | b'\t' | b'\r' | b'\n') {
             return Err(self.damaged("the line does not begin with {"));
         }
         let max = self.max_line;
         let mut line = Vec::new();
-        // A few kilobytes of a backup can contain a line of gigabytes, so the line is not read
-        // further than the limit.
+        // A few compressed kilobytes can contain a line of gigabytes, so the read of a line ends at
+        // the limit.
         let limit = left.min(max.saturating_add(1));
         let read = (&mut self.stream).take(limit).read_until(b'\n', &mut line);
         read.map_err(|error| self.read_error(error))?;
@@ -194,7 +197,7 @@ impl<'a, R: Read + Seek> Content<'a, R> {
         BackupError::damaged(self.place(), damage)
     }
 
-    /// Returns an error about the place of the whole file.
+    /// Returns the error for a file that is not at its place in the backup.
     pub(super) fn misplaced(&self) -> BackupError {
         self.damaged("the file is not in its place")
     }

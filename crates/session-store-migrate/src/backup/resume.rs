@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 /// The number of places at which a later page can resume.
 const RESUMABLE: usize = 64;
 
-/// The places at which the last pages ended. The next page of a log usually begins there, and would
-/// otherwise have to read all lines before it.
+/// The places at which recently read pages ended. The next page of a log usually begins at such a
+/// place. Without the place, a read of this page would have to read all earlier lines of the log.
 #[derive(Debug, Default)]
 pub(super) struct Resume(VecDeque<Place>);
 
@@ -22,7 +22,7 @@ pub(super) struct Place {
 }
 
 impl Resume {
-    /// Returns the last known place that is not after the entry.
+    /// Returns the known place of the member that is nearest before the entry, or at the entry.
     pub(super) fn find(&self, member: usize, entry: usize) -> Option<Place> {
         let known = self.0.iter().filter(|place| place.member == member && place.entries <= entry);
         known.max_by_key(|place| place.entries).copied()

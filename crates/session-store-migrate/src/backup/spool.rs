@@ -1,5 +1,6 @@
 //! The content of one file of a backup, in memory or in a temporary file. The content is collected
-//! first, because an archive contains the size of a file before the content.
+//! before it is written to the archive, because an archive contains the size of a file before the
+//! content.
 
 use std::io::{self, BufWriter, Read, Seek, Write};
 

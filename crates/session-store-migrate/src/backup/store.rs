@@ -67,7 +67,7 @@ impl<R: Read + Seek> Backup<R> {
         Ok(entries)
     }
 
-    /// Reads the pod that is a member.
+    /// Reads the member with this number, which is a pod.
     pub(super) fn pod(&self, number: usize) -> Result<Pod, BackupError> {
         let mut content = self.content(number);
         let line = content.line()?.ok_or_else(|| content.damaged("the pod is missing"))?;
@@ -77,7 +77,8 @@ impl<R: Read + Seek> Backup<R> {
 
 /// Parses the line of a pod.
 pub(super) fn pod(line: Vec<u8>) -> Result<Pod, StoreError> {
-    // A pod is a JSON object, as an entry is. Parsing it as an entry first checks that it is UTF-8.
+    // A pod is a JSON object, as an entry is. Parsing the line as an entry first checks that the
+    // line is UTF-8.
     Pod::from_json(LogEntry::from_utf8(line)?.as_json())
 }
 
@@ -92,7 +93,7 @@ fn read_error(error: BackupError) -> StoreError {
     })
 }
 
-/// Returns the error of a call that writes.
+/// Returns the error of every method that writes.
 fn read_only<T>(operation: &str) -> Result<T, StoreError> {
     let cause = "a backup can only be read; restore it to a store first (session-store restore)";
     Err(StoreError::io(operation, io::Error::new(io::ErrorKind::Unsupported, cause)))

@@ -1,8 +1,8 @@
 //! The middle layer of a backup: the blocks of a tar archive.
 //!
-//! For a file of a given path, size and time, an export always writes the same header. A read
-//! accepts a header only if it equals this header. So links, folders, foreign paths and all other
-//! features of tar are refused without separate checks.
+//! An export always writes the same header for the same path, size and time. A read constructs this
+//! header from the path, size and time that it finds, and accepts no other bytes. So links,
+//! folders, foreign paths and all other features of tar are refused without separate checks.
 
 use tar::Header;
 
@@ -80,8 +80,8 @@ mod tests {
         }
     }
 
-    /// A changed byte is refused even if the checksum is changed to match, except in path, size and
-    /// time.
+    /// Every changed byte outside of path, size and time is refused, even if the header's checksum
+    /// matches the change.
     #[test]
     fn a_block_with_other_fields_is_refused() {
         let (path, size, time, checksum) = (0..100, 124..136, 136..148, 148..156);

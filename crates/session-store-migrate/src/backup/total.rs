@@ -12,9 +12,9 @@ use crate::digest::{Digest, LineHasher};
 pub struct Total {
     /// The number of lines. Each line is an entry.
     pub entries: usize,
-    /// The number of bytes, with the line feeds.
+    /// The number of bytes, including the line feeds.
     pub bytes: u64,
-    /// The hash of these bytes.
+    /// The hash of the bytes, including the line feeds.
     pub sha256: Digest,
 }
 

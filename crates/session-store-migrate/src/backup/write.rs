@@ -10,7 +10,7 @@ use super::spool::Spool;
 use super::tar::{END, Heading, padding};
 use super::total::Total;
 
-/// A backup during the write.
+/// A backup that is being written.
 pub(super) struct Archive<W: Write> {
     stream: Sealing<W>,
     created: Duration,

@@ -1,5 +1,5 @@
-//! Tests of conflicts, in which the destination has entries that differ from the source, with each
-//! value of [`OnConflict`].
+//! Tests of conflicts with each value of [`OnConflict`]. In a conflict, the destination has entries
+//! that differ from the source.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,8 +17,8 @@ const A: &str = r#"{"a":1}"#;
 const B: &str = r#"{"b":2}"#;
 const C: &str = r#"{"c":3}"#;
 
-/// A source with two segments. The destination has the first segment with other entries, and lacks
-/// the second one.
+/// A source with two segments, and a destination. The destination has the first segment with other
+/// entries, and lacks the second segment.
 struct Case {
     source: MemoryStore,
     destination: MemoryStore,
@@ -86,7 +86,7 @@ fn a_log_is_truncated_at_the_first_difference_and_replaced(
     assert_eq!((again.entries_copied(), again.segments[0].log.cut), (0, 0));
 }
 
-/// If another writer changes the log after the comparison, the truncation fails and the log is
+/// The other writer changes the log after the comparison. The truncation then fails, and the log is
 /// compared again.
 #[test]
 fn replacing_is_conditional_on_the_compared_head() {

@@ -1,4 +1,5 @@
-//! Tests that a copy is synced before it is reported as complete, so that it survives a power cut.
+//! Tests that a copy is synced before it is reported as complete. So a copy that was reported as
+//! complete survives a power cut.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -43,7 +44,7 @@ fn a_copy_is_synced_after_the_last_write() {
     assert_eq!(*calls.lock().unwrap(), [Call::AppendIf, Call::Sync]);
 }
 
-/// The proof writes too, if the source is replaced after the copy.
+/// The proof also writes to the destination if the source is replaced after the copy.
 #[test]
 fn entries_that_the_proof_copies_are_synced() {
     let (destination, calls) = syncing();

@@ -64,7 +64,7 @@ fn a_conflict_changes_nothing(
 }
 
 /// The other writer appends after the comparison and before the append of the copy. Only a
-/// conditional append notices that.
+/// conditional append notices the other append.
 #[rstest]
 #[case::absent(None)]
 #[case::prefix(Some(&[A][..]))]

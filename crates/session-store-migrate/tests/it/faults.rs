@@ -1,5 +1,5 @@
-//! Tests with stores that fail at one call or at every call, or that lose the reply of a call. The
-//! report names every missing part, and the next run completes the copy.
+//! Tests with stores that fail at one call or at every call. Other stores execute a call, but lose
+//! the reply. The report names every missing part, and the next run completes the copy.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use session_store_migrate::{
 use crate::hooked_store::{Call, Hook, HookedStore};
 use crate::{entries, log_of, migrate, new_key, store_with, trace, verify};
 
-/// A number of jobs with which a batch is small, because the batches of all jobs share one budget.
+/// A large number of jobs. It makes each batch small, because the batches of all jobs share one
+/// budget.
 const MANY_JOBS: usize = 64;
 
 fn refused() -> StoreError {
@@ -27,8 +28,8 @@ fn lost_reply() -> StoreError {
     StoreError::Indeterminate { operation: "append".to_owned(), source: "no reply".into() }
 }
 
-/// Returns a store with two segments that have a trace each. With [`MANY_JOBS`], the larger segment
-/// is copied in several batches.
+/// Returns a store with two segments, each with a trace. With [`MANY_JOBS`], the larger segment is
+/// copied in several batches.
 fn populated() -> MemoryStore {
     let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(50_000));
     let store = MemoryStore::new();
@@ -101,8 +102,8 @@ fn a_run_completes_if_any_reply_is_lost() {
     assert!(nth >= 8, "only {nth} writes were made");
 }
 
-/// A write whose request is lost is not stored, but the error is the same. The run repeats the
-/// write.
+/// A write whose request is lost is not stored, but its error is the same as for a lost reply. The
+/// run repeats the write.
 #[test]
 fn a_run_completes_if_any_request_is_lost() {
     let store = populated();
@@ -133,8 +134,8 @@ fn another_writers_entry_is_not_mistaken_for_the_lost_one() {
     assert_eq!(log_of(&copy, key), [r#"{"b":2}"#]);
 }
 
-/// The run makes two passes over two segments. In each pass, it sends at most four requests for the
-/// log of a segment and one for its trace.
+/// The run makes two passes over two segments. In each pass and for each segment, the run sends at
+/// most four requests for the log and one request for the trace.
 #[test]
 fn requests_without_a_reply_are_limited() {
     let store = populated();
@@ -197,7 +198,7 @@ fn a_copy_aborts_if_a_store_is_down(#[case] side: Side, #[case] call: Call) {
     assert!((1..20).contains(&aborted), "{aborted}");
 }
 
-/// Skipping segments ends a pass, but does not end `follow`.
+/// A pass ends when it skips its remaining segments. `follow` continues after such a pass.
 #[test]
 fn follow_tries_skipped_segments_again() {
     let source = twenty_segments();
@@ -300,8 +301,8 @@ fn losing_a_reply(loses: Call, fails: Call) -> HookedStore {
     store
 }
 
-/// An error other than `Indeterminate` means that nothing was stored. It would be wrong here,
-/// because the first attempt was stored.
+/// The error must be `Indeterminate`. Any other error would mean that nothing was stored, but here
+/// the first attempt was stored.
 ///
 /// See [A5](session_store_core::contract#a5).
 #[rstest]
@@ -330,7 +331,7 @@ fn an_error_after_a_lost_reply_of_a_trace_leaves_the_outcome_unknown() {
     assert_eq!(store.store.at(key).read_trace_page(0, 0).unwrap().entries.len(), 1);
 }
 
-/// The first request can still arrive, so sending the entry again could store it twice.
+/// The first request can still arrive, so sending the entry again could store the entry twice.
 ///
 /// See [A6](session_store_core::contract#a6).
 #[test]

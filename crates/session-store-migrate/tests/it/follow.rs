@@ -259,7 +259,7 @@ fn a_log_is_copied_although_its_trace_is_in_conflict(
     assert_eq!(report.proof.unwrap().equal_entries(), 2);
 }
 
-/// A pod that could not be read or put in one pass is not a conflict in the next one.
+/// A pod that could not be read or put in one pass is not a conflict in the next pass.
 #[rstest]
 fn a_failure_of_a_pod_is_retried(#[values(Call::ReadPod, Call::PutPod)] fails: Call) {
     let name: PodName = "coder".parse().unwrap();
@@ -305,8 +305,9 @@ fn a_pod_that_is_deleted_and_put_again_is_copied() {
     assert_eq!(destination.read_pod(&name).unwrap().unwrap().as_json(), r#"{"x":2}"#);
 }
 
-/// A trace has no head that changes with the trace. The copy notices another trace only because the
-/// last entry that was copied differs.
+/// A log has a head, which changes when the log is replaced. A trace has no head. The copy notices
+/// another trace only because the new trace has another entry at the place of the last copied
+/// entry.
 #[test]
 fn the_traces_of_a_deleted_and_a_new_segment_are_not_mixed() {
     let key = new_key();

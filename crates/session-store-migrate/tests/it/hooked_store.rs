@@ -1,5 +1,5 @@
-//! `HookedStore`: a memory store that runs hooks of a test before and after its calls, and can have
-//! faults.
+//! `HookedStore`: a memory store with faults. It can also run hooks of a test before and after each
+//! call.
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Page, PageRequest, Pod, PodName, PodStore, SegmentId,
@@ -7,7 +7,7 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
-/// The calls for which a hook is called.
+/// The kinds of calls for which a hook is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     List,
@@ -48,7 +48,7 @@ pub(crate) struct HookedStore {
     pub(crate) lacks: Option<Capability>,
     /// Whether this store does not store pods.
     pub(crate) lacks_pods: bool,
-    /// Whether this store declares that it can sync, which the memory store does not.
+    /// Whether this store declares that it can sync. The memory store does not declare this.
     pub(crate) syncs: bool,
     /// The difference between the reported and the real entry count.
     pub(crate) overcounts: usize,

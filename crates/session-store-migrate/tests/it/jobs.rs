@@ -99,7 +99,8 @@ fn the_callers_thread_receives_all_events() {
     assert_eq!((started, done), (400, 400));
 }
 
-/// With one job, the order of the appends is the order of the copies.
+/// The test uses one job, so the order of the appends is the order in which the segments are
+/// copied.
 #[test]
 fn segments_are_copied_in_ascending_order() {
     let (store, order) = (many(), Arc::new(Mutex::new(Vec::new())));

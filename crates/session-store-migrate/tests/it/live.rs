@@ -16,8 +16,8 @@ const B: &str = r#"{"b":2}"#;
 const C: &str = r#"{"c":3}"#;
 const D: &str = r#"{"d":4}"#;
 
-/// Returns a source that calls `happens` before its `nth` page is read, from 1. Each page has one
-/// entry.
+/// Returns a source that calls `happens` before the `nth` page is read. `nth` counts from 1. Each
+/// page has one entry.
 fn moving(
     store: &MemoryStore,
     nth: usize,
@@ -30,8 +30,7 @@ fn moving(
     })
 }
 
-/// Migrates, and calls `happens` between the copy and the proof, which compares the stores after
-/// the copy.
+/// Runs a migration, and calls `happens` between the copy and the proof.
 fn migrate_then(
     source: &dyn Store,
     destination: &dyn Store,
@@ -58,7 +57,8 @@ fn entries_appended_during_the_copy_are_copied() {
     assert_eq!((moved.grown, moved.rewritten, moved.since, moved.deleted), (2, 0, 0, false));
 }
 
-/// A change in one segment causes another pass, which finds the changes of earlier segments.
+/// A change in one segment causes another pass. This pass also finds the changes of segments that
+/// the first pass had already visited.
 #[test]
 fn entries_appended_to_a_copied_segment_are_copied() {
     let (first, second) = (new_key(), new_key());
@@ -131,7 +131,7 @@ fn a_log_rewritten_during_the_copy_is_copied() {
 #[test]
 fn a_truncated_log_is_truncated_in_the_destination() {
     let key = new_key();
-    // Larger than a batch, so that each entry is appended alone.
+    // An entry larger than a batch, so that each entry is appended alone.
     let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(2 << 20));
     let store = store_with(key, &[&large, &large, B]);
     let source = moving(&store, 3, move |store| store.at(key).truncate(1));
@@ -220,8 +220,8 @@ fn a_log_rewritten_after_the_copy_is_copied_by_the_proof() {
     assert_eq!(log_of(&destination, key), [C]);
 }
 
-/// The log is truncated during the comparison. The log has its old content again when the proof
-/// reads its head next.
+/// The log is truncated during the comparison. It has its old content again before the proof reads
+/// the head of the log.
 #[test]
 fn a_log_restored_during_the_proof_is_compared_again() {
     let key = new_key();
@@ -244,7 +244,7 @@ fn a_log_restored_during_the_proof_is_compared_again() {
 }
 
 /// The new log has the same entry at the place where the copy continues, so the pages do not show
-/// the change. The proof finds it.
+/// the change. The proof finds the change.
 #[test]
 fn a_log_replaced_by_a_similar_one_is_copied_by_the_proof() {
     let key = new_key();
@@ -257,8 +257,8 @@ fn a_log_replaced_by_a_similar_one_is_copied_by_the_proof() {
     assert_eq!(log_of(&destination, key), [D, B, C]);
 }
 
-/// The source did not change, so the destination has lost acknowledged entries. Copying them again
-/// would hide that.
+/// The source did not change, so the destination has lost acknowledged entries. Copying the entries
+/// again would hide the loss.
 #[test]
 fn entries_that_the_destination_loses_are_not_copied_again() {
     let key = new_key();

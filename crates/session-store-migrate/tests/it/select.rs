@@ -91,7 +91,8 @@ fn a_session_selected_by_id_can_be_too_old() {
     assert!(report.is_complete() && report.segments.is_empty());
 }
 
-/// An id contains the millisecond of its creation, and any time in it may be the real one.
+/// An id contains only the millisecond of its creation. The session may have been created at any
+/// time in this millisecond.
 #[test]
 fn a_time_within_a_millisecond_selects_the_whole_millisecond() {
     let source = MemoryStore::new();

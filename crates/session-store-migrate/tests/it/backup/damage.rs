@@ -7,8 +7,8 @@ use session_store_migrate::backup::BackupError;
 use super::{backup_of, open, populated};
 use crate::{entries, new_key, trace};
 
-/// Returns a backup of a log with two entries and a trace. The backup is small, so that a test can
-/// change each of its bits.
+/// Returns a backup of one segment: a log with two entries, and a trace. The backup is small, so
+/// that a test can change each bit of the backup.
 fn small() -> Vec<u8> {
     let store = MemoryStore::new();
     let key = new_key();

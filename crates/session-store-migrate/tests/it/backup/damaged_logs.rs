@@ -1,5 +1,5 @@
-//! Tests of the files of damaged logs, which a backup keeps, and of backups of format 1, which have
-//! no such files.
+//! Tests of the copies of damaged logs in a backup. Also tests backups of format 1, which have no
+//! such copies.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Cursor, Read};
@@ -67,7 +67,8 @@ fn a_line_that_was_edited_after_it_was_read_is_found() {
     let path = format!("{}/{}.jsonl", edited.session_id, edited.segment_id);
     let log = OpenOptions::new().write(true).open(folder.path().join(path)).unwrap();
     log.write_all_at(br#"{"a":x}"#, 0).unwrap();
-    // This handle has checked the line, so its `read_all` does not check the line again (R8).
+    // This handle has checked the line before, so `read_all` of this handle does not check the line
+    // again (R8).
     assert_eq!(log_of(&source, edited)[0], r#"{"a":x}"#);
 
     assert!(!migrate(&source, &MemoryStore::new()).is_complete());

@@ -1,5 +1,5 @@
-//! Tests with files that are valid zstd and tar, but that an export never writes. An attacker could
-//! make such a file. Each file is refused, with the place of the fault.
+//! Tests with valid zstd and tar files that an export would never write. An attacker could make
+//! such a file. Each file is refused, with the place of the fault.
 
 use std::io::{Cursor, Read, Write};
 
@@ -38,7 +38,7 @@ impl Packed {
         Self { header, content }
     }
 
-    /// Returns the file with a changed header that has the right checksum.
+    /// Returns the file with a changed header. The checksum in the header matches the change.
     fn headed(&self, change: impl FnOnce(&mut Header)) -> Self {
         let mut header = self.header.clone();
         change(&mut header);
@@ -94,8 +94,8 @@ fn sealed(archive: &[u8]) -> Vec<u8> {
     file
 }
 
-/// Writes the right hashes of the changed files to `SHA256SUMS`, so that only the change itself is
-/// wrong.
+/// Writes the hashes of the changed files to `SHA256SUMS`. So a backup is refused because of the
+/// change itself, and not because of a wrong hash.
 fn summed(mut files: Vec<Packed>) -> Vec<Packed> {
     let Some(sums) = files.pop_if(|file| file.path() == "SHA256SUMS") else { return files };
     let line = |file: &Packed| {
@@ -114,7 +114,8 @@ fn files() -> Vec<Packed> {
     let store = MemoryStore::new();
     let key = new_key();
     store.at(key).create(&entries(&[r#"{"a":1}"#, r#"{"b":2}"#])).unwrap();
-    // The largest id, so that the empty log is always the second one.
+    // The id of the empty log is the largest possible id, so that the empty log is always the
+    // second log.
     let last = SegmentId::from_bytes([0xff; 16]);
     store.create_segment(key.session_id, last, &[]).unwrap();
     trace(&store, key, &["{}"]);
@@ -151,10 +152,11 @@ fn frames_have_checksums() {
 /// A change of the files of a backup.
 type Change = fn(&mut Vec<Packed>);
 
-/// A part of the error if the manifest is not behind the parts that it lists.
+/// A part of the error for a backup in which the parts before the manifest do not have the sizes
+/// that the manifest lists.
 const POSITION: &str = "do not lead to its position";
 
-/// The name of a change, the change, and a part of the error.
+/// For each change: the name, the change, and a part of the expected error.
 const CHANGES: &[(&str, Change, &str)] = &[
     ("a path upwards", |files| files[LOG] = files[LOG].named("../escaped.jsonl"), "header"),
     ("an absolute path", |files| files[LOG] = files[LOG].named("/tmp/escaped.jsonl"), "header"),

@@ -10,10 +10,11 @@ use super::{export, first_key, restored};
 use crate::hooked_store::{Call, HookedStore};
 use crate::{entries, log_of, new_key};
 
-/// Exports a log of ten entries while `before_page` changes it. Returns the backup, and the reasons
-/// why parts are missing.
+/// Exports a log of ten entries while `before_page` changes the log. Returns the backup, and the
+/// reasons why parts are missing.
 ///
-/// `before_page` receives the store, the segment, and the number of the page that is read next.
+/// `before_page` is called before each page is read. It receives the store, the segment, and the
+/// number of this page.
 fn exported(
     before_page: impl Fn(&MemoryStore, SegmentKey, usize) + Send + Sync + 'static,
 ) -> (Vec<u8>, Vec<String>) {
@@ -73,8 +74,8 @@ fn a_log_replaced_by_a_longer_one_is_read_again() {
     assert_eq!(only_log(file), ["{}"; 20]);
 }
 
-/// Both logs have the same entry before the page that follows the change, so the read of that page
-/// does not notice the change.
+/// The log is replaced between two pages. The old and the new log have the same entry before the
+/// second page, so the read of this page does not notice the change.
 #[test]
 fn a_log_replaced_by_a_similar_one_is_read_again() {
     let other = [r#"{"m":0}"#, r#"{"n":1}"#, r#"{"m":2}"#, r#"{"m":3}"#];

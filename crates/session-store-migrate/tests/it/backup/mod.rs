@@ -18,7 +18,7 @@ use session_store_migrate::backup::{Backup, BackupError, ExportReport, export as
 
 use crate::{entries, migrate, new_key, trace};
 
-/// Entries that a backup changes if it parses them and serializes them again.
+/// Entries whose text would change if a backup parsed them and serialized them again.
 pub(crate) const UNUSUAL: [&str; 7] = [
     r#"{"a": 1.0,"a":2}"#,
     r#"{"n":1e999,"m":18446744073709551615}"#,
@@ -29,7 +29,7 @@ pub(crate) const UNUSUAL: [&str; 7] = [
     r#"{"deep":[[[[{"x":[]}]]]]}"#,
 ];
 
-/// Names of pods. Some can be the name of a folder, and others cannot.
+/// Names of pods. Some of these names can be the name of a folder, and the others cannot.
 pub(crate) const PODS: [&str; 6] =
     ["coder", "Coder", "審査 1", "~0190a7c2", "con", "re\u{301}viewer"];
 

@@ -98,7 +98,8 @@ fn the_trace_of_a_log_in_conflict_is_not_restored() {
     assert!(there.entries.is_empty(), "{there:?}");
 }
 
-/// A backup caches the frames that were read last. This backup has more frames than the cache.
+/// An open backup caches the frames that were read most recently. This backup has more frames than
+/// the cache can hold.
 #[test]
 fn a_file_that_is_damaged_after_the_check_is_a_failure_of_the_source() {
     let text = format!("{{\"x\":\"{}\"}}", "y".repeat(4 * 1024 * 1024));

@@ -98,8 +98,8 @@ fn a_source_without_readable_traces_leaves_a_gap() {
     assert_eq!(restored(file).list_sessions().unwrap().len(), 2);
 }
 
-/// Returns any store. There are only a few different ids, so that several sessions have a segment
-/// of the same id.
+/// Generates stores. The ids are chosen from a few ids, so that several sessions often have a
+/// segment of the same id.
 fn any_store() -> impl Strategy<Value = MemoryStore> {
     let ids =
         any::<prop::sample::Index>().prop_map(|index| Uuid::from_u128(7 + index.index(3) as u128));

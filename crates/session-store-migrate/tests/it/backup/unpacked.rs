@@ -36,7 +36,8 @@ fn an_unpacked_backup_is_a_file_store() {
     assert!(report.is_equal(), "{report:?}");
 }
 
-/// The file backend finds a pod by the name of its folder, so each pod needs a folder of its own.
+/// The file backend finds a pod by the name of the pod's folder, so each pod needs a folder of its
+/// own.
 #[test]
 fn every_pod_has_its_own_folder() {
     let source = MemoryStore::new();
@@ -54,7 +55,8 @@ fn every_pod_has_its_own_folder() {
     let unpacked = FsStore::open(folder.path()).unwrap();
     let report = verify(&source, &unpacked);
     assert!(report.is_equal(), "{report:?}");
-    // The file backend deletes the pods in these folders, and creates no others.
+    // The file backend deletes each pod in its unpacked folder and creates no other folders, so
+    // `pods` is empty after the last deletion.
     for name in source.list_pods().unwrap() {
         assert!(unpacked.delete_pod(&name).unwrap(), "{name}");
     }

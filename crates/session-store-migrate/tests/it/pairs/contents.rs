@@ -1,5 +1,5 @@
-//! The content that the tests of all pairs copy: unusual ids, texts, sizes and names, or the logs
-//! of a folder.
+//! The content that the tests of all pairs copy. It is either a store with unusual ids, texts,
+//! sizes and names, or the logs of a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,8 @@ pub(super) fn populate(store: &dyn Store) {
     store.pods().unwrap().put_pod(&"pointer".parse().unwrap(), &pointer).unwrap();
 }
 
-/// Entries around the sizes of blocks and pages, and one larger than a batch.
+/// Entries whose sizes are around the sizes of blocks and pages, and one entry that is larger than
+/// a batch.
 fn sizes() -> Vec<LogEntry> {
     let edges = [255, 4096, 65_536, 256 * 1024];
     let sizes = edges.into_iter().flat_map(|edge| [edge - 1, edge, edge + 1]);
@@ -53,8 +54,8 @@ fn sizes() -> Vec<LogEntry> {
     sizes.chain([1_500_000]).map(entry).chain(entries(&[&nested])).collect()
 }
 
-/// Fills a store with the log files at and below a folder: a segment for each file. Leaves out
-/// lines that are not entries.
+/// Fills a store with the log files in a folder and in its subfolders. Each file becomes a segment.
+/// Leaves out lines that are not entries.
 pub(super) fn populate_from_logs(store: &dyn Store, folder: &Path) {
     let logs = logs_below(folder);
     assert!(!logs.is_empty(), "{} has no files *.jsonl", folder.display());

@@ -6,7 +6,8 @@ use test_servers::Backend;
 /// The place of a store.
 pub(super) struct Place {
     url: String,
-    /// The first handle. A store in memory is deleted with its last handle, so this one stays open.
+    /// The first handle. A store in memory is deleted with its last handle, so the first handle
+    /// stays open.
     first: OpenStore,
     _place: test_servers::Place,
 }
