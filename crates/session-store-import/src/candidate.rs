@@ -1,21 +1,22 @@
-//! `Candidate`: the path and the first bytes of a file. A format decides by these whether the file
-//! is one of its logs.
+//! `Candidate`: the path and the first bytes of a file. From them, a format decides whether the
+//! file is a log of its program.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 
-/// The number of bytes at the start of a file that a format can read.
+/// The maximum number of bytes that a format can read at the start of a file.
 pub const HEAD_BYTES: usize = 4096;
 
 /// The endings of compressed files. The engine recognizes the compression itself by the first
 /// bytes.
 const COMPRESSED: [&str; 2] = [".zst", ".gz"];
 
-/// The path of a file as names, and the first bytes of its content.
+/// The path of a file as a list of names, and the first bytes of the file's content.
 ///
-/// The path is absolute, so that a format can use the folders above the folder that the user names.
-/// For a compressed file, the name is without `.zst` or `.gz`, and the bytes are decompressed.
+/// The path is absolute. So a format can also use the names of the folders above the folder that
+/// the user names. For a compressed file, the name does not end with `.zst` or `.gz`, and the bytes
+/// are decompressed.
 #[derive(Clone)]
 pub struct Candidate<'a> {
     /// The names of the folders, from the root on.
@@ -52,8 +53,8 @@ impl<'a> Candidate<'a> {
         &self.name
     }
 
-    /// Returns the name of the file without `extension`, or `None` if the file does not have that
-    /// extension. Upper and lower case are equal.
+    /// Returns the name of the file without `extension`, or `None` if the file does not have this
+    /// extension. The extension is compared without regard to upper and lower case.
     #[must_use]
     pub fn stem(&self, extension: &str) -> Option<&str> {
         let (stem, found) = self.name.rsplit_once('.')?;
@@ -72,7 +73,7 @@ impl<'a> Candidate<'a> {
         &self.folders
     }
 
-    /// Returns whether a folder of this name is above the file.
+    /// Returns whether any folder in the path of the file has this name.
     #[must_use]
     pub fn is_below(&self, folder: &str) -> bool {
         self.folders.iter().any(|name| name == folder)

@@ -11,9 +11,9 @@ pub struct Description {
     pub time: Option<SystemTime>,
     /// The author of the text.
     pub role: Option<Role>,
-    /// A title of the whole session, if the entry contains one.
+    /// The title of the whole session, if the entry contains a title.
     pub title: Option<String>,
-    /// The text of the entry, without markup of the program.
+    /// The text of the entry. The program's markup is removed.
     pub text: Option<String>,
     /// The calls of tools that the entry contains.
     pub tool_calls: Vec<ToolCall>,

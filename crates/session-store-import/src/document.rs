@@ -7,8 +7,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use session_store_core::{LogEntry, StoreError};
 
-/// Returns the elements of a JSON array of objects. White space that contains line breaks is
-/// removed, and nothing else changes.
+/// Returns the elements of a JSON array of objects. Only white space that contains line breaks is
+/// removed from the text of an element.
 ///
 /// # Errors
 /// [`StoreError::Serde`] if the document is not an array of objects.
@@ -49,7 +49,8 @@ pub fn fields(document: &str) -> Result<Vec<(String, &RawValue)>, StoreError> {
     Ok(fields)
 }
 
-/// Returns an entry with the selected fields. `keep` returns whether to keep the field of a name.
+/// Returns an entry that contains only the selected fields. `keep` receives the name of a field and
+/// returns whether to keep the field.
 ///
 /// # Errors
 /// [`StoreError::Serde`] if the fields do not form an object.

@@ -1,4 +1,5 @@
-//! `Environment`: the home directory and the variables that decide where programs keep their logs.
+//! `Environment`: the home directory and the environment variables. They determine where programs
+//! store their logs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ impl Environment {
         Self { home: home.into(), variables: BTreeMap::new() }
     }
 
-    /// Returns the environment of this process, or `None` if it has no home directory.
+    /// Returns the environment of this process, or `None` if the home directory is unknown.
     #[must_use]
     pub fn of_process() -> Option<Self> {
         let variables = std::env::vars_os()
@@ -45,8 +46,8 @@ impl Environment {
         folder.filter(|folder| !folder.as_os_str().is_empty())
     }
 
-    /// Returns the folder that a variable names. If the variable is missing or empty, returns the
-    /// folder at `path` below the home directory.
+    /// Returns the folder that a variable names. Returns the folder at `path` below the home
+    /// directory if the variable is missing or empty.
     #[must_use]
     pub fn folder_or(&self, variable: &str, path: &str) -> PathBuf {
         self.folder(variable).map_or_else(|| self.home.join(path), Path::to_owned)

@@ -6,14 +6,14 @@ use crate::report::UnitReport;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Files were found. Their beginnings are now read.
+    /// The files were found. The import now reads the beginning of each file.
     Found {
         /// The number of files.
         files: usize,
     },
     /// The beginning of one file was read.
     Inspected,
-    /// The beginnings of all files were read. The logs are now stored.
+    /// The beginnings of all files were read. The import now stores the logs.
     Storing {
         /// The number of logs.
         logs: usize,
@@ -22,7 +22,7 @@ pub enum Event<'a> {
     Read {
         /// The number of entries.
         entries: usize,
-        /// The size of the entries.
+        /// The size of these entries, in bytes.
         bytes: u64,
     },
     /// A log was stored, or could not be stored.

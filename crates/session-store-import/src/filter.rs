@@ -6,9 +6,10 @@ use glob::{MatchOptions, Pattern};
 
 /// Patterns for the files to import and the files to leave out.
 ///
-/// A pattern without `/` matches any name in the path of a file below the searched folder, also the
-/// name of a folder. A pattern with `/` matches the whole path below that folder. `*` matches
-/// within a name, and `**` matches any number of folders.
+/// Patterns apply to the path of a file below the searched folder. A pattern without `/` is
+/// compared with each name in this path, including the names of folders. A pattern with `/` is
+/// compared with the whole path. `*` matches any characters of one name, and `**` matches any
+/// number of folders.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     include: Vec<Pattern>,

@@ -1,5 +1,5 @@
-//! `Fork`: a segment for the entries of a file that differ from the stored log. The fork has the
-//! entries from the first difference on.
+//! `Fork`: a segment for a file that differs from the stored log. The fork has the entries of the
+//! file from the first difference on.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -15,7 +15,7 @@ pub(crate) struct Fork {
     /// The segment that has the common first entries.
     pub(crate) of: SegmentId,
     pub(crate) key: SegmentKey,
-    /// The number of entries of the file before the fork, including the entries that are in earlier
+    /// The number of entries of the file before the fork. Some of these entries can be in earlier
     /// forks.
     pub(crate) at: usize,
     /// The first entry of the fork, which names the origin.
@@ -26,7 +26,8 @@ impl Fork {
     /// Creates the fork of a segment. `common` describes the entries of the file before the fork,
     /// and `first` is the next entry.
     ///
-    /// The id is derived from the segment and from `first`, so the next import finds the fork.
+    /// The id of the fork is derived from the id of the segment and from `first`. So the next
+    /// import of the file derives the same id and finds the fork.
     pub(crate) fn new(of: SegmentKey, common: Common, first: Option<&LogEntry>) -> Self {
         let first = first.map_or("", LogEntry::as_json);
         let id = derived_id("fork", &format!("{}\0{}\0{first}", of.segment_id, common.entries));
@@ -44,11 +45,12 @@ impl Fork {
     }
 }
 
-/// The first entries of a file that stored segments already have.
+/// The entries at the beginning of a file that are already stored in other segments.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Common {
     pub(crate) entries: usize,
-    /// The number of turns. In the logs of other programs, a message of the user is a turn.
+    /// The number of turns in these entries. In the logs of other programs, each message of the
+    /// user counts as a turn.
     pub(crate) turns: usize,
 }
 

@@ -18,23 +18,24 @@ use crate::identity::Identity;
 ///
 /// 1. [`classify`](Self::classify) decides from the path and the first 4 KiB whether the file is of
 ///    this format, and returns the kind of its content.
-/// 2. [`split`](Self::split) returns the records of a file that is one JSON document. The engine
-///    itself splits a file of lines.
-/// 3. [`identify`](Self::identify) returns the session id and the segment id of the log in the
-///    store.
+/// 2. [`split`](Self::split) returns the records of a file that is one JSON document. It is not
+///    called for a file of lines, which the engine itself splits.
+/// 3. [`identify`](Self::identify) returns the ids under which the log is stored: a session id and
+///    a segment id.
 ///
-/// The other methods are for logs that are already stored. The path of a stored log is unknown, so
-/// the engine finds the format by the first entries ([`recognize`](Self::recognize)).
+/// The other methods are for logs that are already stored. The original path of a stored log is
+/// unknown, so the engine finds the format by the first entries of the log
+/// ([`recognize`](Self::recognize)).
 ///
 /// # Ids never change
 ///
-/// An import finds the entries of an earlier import by the ids of [`identify`](Self::identify). So
-/// the ids of a log must not depend on the folder that the user names, the name of a project
-/// folder, the time, or the store. If the rule for an id changed, the next import would store every
-/// log a second time.
+/// An import finds the entries of an earlier import by the ids that [`identify`](Self::identify)
+/// returns. So the ids of a log must not depend on the folder that the user names, on the name of a
+/// project folder, on the time, or on the store. If a format's rule for ids changed, the next
+/// import would store every log of the format a second time.
 pub trait Format: Debug + Sync {
-    /// Returns the name of the format in reports, such as `claude-code`. Derived ids contain the
-    /// name, so it never changes.
+    /// Returns the name of the format in reports, such as `claude-code`. The name never changes,
+    /// because derived ids depend on it.
     fn name(&self) -> &'static str;
 
     /// Returns the folders in which the program stores its logs by default. The folders need not
@@ -55,8 +56,9 @@ pub trait Format: Debug + Sync {
 
     /// Returns the entries of a file of the kind [`Encoding::Document`], in their order.
     ///
-    /// The spelling of numbers and the order of keys do not change, because an entry is a part of
-    /// the text of the document. The provided body takes the elements of an array.
+    /// The text of an entry is a part of the text of the document, so the spelling of numbers and
+    /// the order of keys do not change. The provided implementation returns the elements of an
+    /// array.
     ///
     /// # Errors
     /// [`StoreError::Serde`] if the document does not have the form of this format.
@@ -66,15 +68,15 @@ pub trait Format: Debug + Sync {
 
     /// Returns whether the program rewrites records that it has written before.
     ///
-    /// A file of such a format can differ from the entries that an earlier import has stored. This
-    /// is not a conflict. The new form of the log is stored as a new segment, with the old segment
-    /// as its origin.
+    /// A file of such a format can differ from the entries that an earlier import has stored. Such
+    /// a difference is not a conflict. The new form of the log is stored as a new segment, which
+    /// names the old segment as its origin.
     fn rewrites(&self) -> bool {
         false
     }
 
-    /// Returns whether this program wrote the stored log that begins with these entries. `first`
-    /// has a few entries at most.
+    /// Returns whether this program wrote a stored log. `first` contains at most a few entries from
+    /// the beginning of the log.
     fn recognize(&self, first: &[LogEntry]) -> bool;
 
     /// Returns the readable content of an entry. The description of an unknown entry is empty.
@@ -91,8 +93,9 @@ pub enum FileKind {
     Trace,
     /// A pod: a named agent with a pointer to a session.
     Pod,
-    /// A file of the program that is not a log, such as its settings. The report counts the files
-    /// under this name, which is a plural such as `prompt histories`.
+    /// A file of the program that is not a log, such as a settings file. The text is the name of
+    /// this kind of file, a plural such as `prompt histories`. The report counts such files under
+    /// this name.
     Companion(&'static str),
 }
 

@@ -10,9 +10,10 @@ const DERIVED: Uuid = Uuid::from_u128(0x3f0e_6c1d_52a4_4b7e_9d83_17c5_e2b0_a46f)
 /// The ids of a log, and the log from which it was forked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The session and the segment. The session has the id that the user of the program knows.
+    /// The ids of the session and the segment. The session id is the id that the program shows to
+    /// its user.
     pub key: SegmentKey,
-    /// The log from which this log was forked, if the program records it.
+    /// The log from which this log was forked, if the program records the origin.
     pub origin: Option<Origin>,
 }
 
@@ -21,7 +22,7 @@ pub struct Identity {
 pub struct Origin {
     /// The log, which need not be stored.
     pub key: SegmentKey,
-    /// The program's own id of the last common entry of both logs, if the program records it.
+    /// The program's own id of the last entry that both logs have, if the program records this id.
     pub entry: Option<String>,
 }
 
@@ -50,8 +51,9 @@ impl Origin {
 
 /// Returns the id for a name that a program gives to a log: a UUID of version 5.
 ///
-/// The name must be stable, so it must not contain a time or a folder that can be renamed. Logs
-/// that differ must have different names, so the name usually begins with the id of the session.
+/// The same log must always get the same name, so the name must not contain a time, or the name of
+/// a folder that can be renamed. Different logs must get different names, so the name usually
+/// begins with the id of the session.
 #[must_use]
 pub fn derived_id(format: &str, name: &str) -> Uuid {
     Uuid::new_v5(&DERIVED, format!("{format}\0{name}").as_bytes())
@@ -69,8 +71,8 @@ pub fn uuids_in(name: &str) -> impl Iterator<Item = Uuid> {
             at += 1;
             let is_delimited = !is_hex(start.checked_sub(1).and_then(|before| bytes.get(before)))
                 && !is_hex(bytes.get(end));
-            // The parser also accepts other spellings, for example in braces. Only 36 bytes of
-            // hyphenated text are a UUID here.
+            // The parser also accepts other spellings of a UUID, for example in braces. This
+            // function accepts only the spelling of 36 bytes with hyphens.
             let text = name.get(start..end).filter(|text| text.as_bytes()[8] == b'-');
             if let Some(id) = text.filter(|_| is_delimited).and_then(|text| text.parse().ok()) {
                 at = end;
@@ -109,8 +111,8 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    /// If this fails, the rule has changed, and the next import of every user stores everything
-    /// again.
+    /// If this test fails, the rule for derived ids has changed. The next import of every user
+    /// would then store every log again.
     #[test]
     fn derived_ids_never_change() {
         let id = derived_id("claude-code", "a/b.jsonl");

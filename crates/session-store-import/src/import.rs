@@ -27,17 +27,17 @@ pub struct Import<'a> {
 }
 
 impl<'a> Import<'a> {
-    /// Prepares an import of files and folders. The path `-` is standard input.
+    /// Prepares an import of files and folders. The path `-` means standard input.
     #[must_use]
     pub const fn new(paths: &'a [PathBuf], options: &'a Options) -> Self {
         Self { paths, options }
     }
 
-    /// Stores the logs. `open` opens the store, and is called only if there is a valid log.
+    /// Stores the logs. `open` must open the store. It is called only if at least one log is valid.
     ///
     /// # Errors
-    /// The errors of `open` and of `observe`. A failure of one log is not an error, but is in the
-    /// report of that log.
+    /// The errors of `open` and of `observe`. If one log fails, this function returns no error. The
+    /// failure is in the report of that log.
     pub fn run<'s, E>(
         &self,
         open: &mut dyn FnMut() -> Result<&'s dyn Store, E>,
@@ -50,8 +50,9 @@ impl<'a> Import<'a> {
         Ok(summary)
     }
 
-    /// Finds the files and reads the beginning of each file. Also returns the temporary file of
-    /// standard input, which is deleted when it is dropped.
+    /// Finds the files and reads the beginning of each file. Also returns the temporary file with
+    /// the content of standard input. The caller must keep this value, because the file is deleted
+    /// when the value is dropped.
     fn inspect<E>(
         &self,
         summary: &mut Summary,
@@ -110,7 +111,7 @@ impl<'a> Import<'a> {
     }
 }
 
-/// Copies standard input to a file, because a log is read twice.
+/// Copies standard input to a file. A log is read twice, and standard input can be read only once.
 fn spool() -> io::Result<(NamedTempFile, u64)> {
     let mut file = NamedTempFile::new()?;
     let bytes = io::copy(&mut io::stdin().lock(), &mut file)?;

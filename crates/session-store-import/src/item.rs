@@ -1,5 +1,5 @@
-//! `Item`: a log, trace or pod to store, or the report of a file that cannot be read. Also the
-//! order in which items are stored.
+//! `Item`: a log, trace or pod to store, or the report of a file that cannot be read. Also
+//! determines the order in which items are stored.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ impl Item {
         Self::Report(Box::new(report))
     }
 
-    /// Returns the segment of a log or trace.
+    /// Returns the segment of a log or trace, and whether the item is a trace.
     fn key(&self) -> Option<(SegmentKey, bool)> {
         match self {
             Self::Unit(unit) => Some((unit.identity.as_ref()?.key, unit.kind == FileKind::Trace)),
@@ -31,8 +31,8 @@ impl Item {
     }
 
     /// Returns the rank of a file among the files of one segment. The longest file comes first,
-    /// because the other files are likely to be prefixes of it. The size of a compressed file does
-    /// not show the length of its content.
+    /// because the other files are probably prefixes of the longest file. Compressed files come
+    /// last, because their size does not show the length of the content.
     fn rank(&self) -> (bool, Reverse<u64>) {
         match self {
             Self::Unit(unit) => (unit.is_compressed, Reverse(unit.file.bytes)),
@@ -41,7 +41,7 @@ impl Item {
     }
 }
 
-/// Groups the files by segment. A group is at the place of its first file.
+/// Groups the files by segment. The groups have the order of the first file of each group.
 pub(crate) fn groups(items: Vec<Item>) -> Vec<Vec<Item>> {
     let mut places = HashMap::new();
     let mut groups: Vec<Vec<Item>> = Vec::new();

@@ -1,7 +1,7 @@
 //! Stores logs in several threads.
 //!
-//! One thread stores all files of a segment, so that two threads never write to one segment. The
-//! caller receives the reports in the order of the files.
+//! All files of one segment are stored by the same thread, so that two threads never write to one
+//! segment. The caller receives the reports in the order of the files.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -25,7 +25,8 @@ use crate::unit::{Unit, unit_error};
 /// The number of bytes that are read between two events.
 const EVENT_BYTES: u64 = 1 << 20;
 
-/// The files of each segment, with the number of the segment.
+/// The groups that are not stored yet, each with its number. A group contains the files of one
+/// segment.
 type Groups = Enumerate<vec::IntoIter<Vec<Item>>>;
 
 /// Stores all logs. `open` is called after the first valid log was read.
@@ -37,7 +38,8 @@ pub(crate) fn store_all<'s, E>(
     observe: &mut dyn FnMut(Event<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut groups = groups.into_iter().enumerate();
-    // This thread stores the first groups alone, until a valid log has opened the store.
+    // The calling thread stores the first groups alone, until a valid log was found and the store
+    // was opened.
     let (mut store, mut first) = (None, 0);
     while store.is_none() {
         let Some((number, group)) = groups.next() else { return Ok(()) };
@@ -103,8 +105,8 @@ impl Queue {
         if is_stopped { None } else { groups.next() }
     }
 
-    /// Stores logs until the queue is empty. Ignores errors of sending, because the receiver may
-    /// have stopped.
+    /// Stores logs until the queue is empty. Errors of sending are ignored, because they only mean
+    /// that the receiver has stopped.
     fn work(&self, options: &Options, store: &dyn Store, sender: &Sender<Message>) {
         let mut read = Read::default();
         while let Some((number, group)) = self.next() {
@@ -122,7 +124,8 @@ impl Queue {
     }
 }
 
-/// Passes the messages to the caller, and the reports in the order of their numbers.
+/// Passes the messages of the threads to the caller. The reports are sorted by the number of their
+/// group.
 fn pass_on<E>(
     receiver: &Receiver<Message>,
     first: usize,
@@ -175,7 +178,8 @@ fn store_group<'s, E>(
     Ok(reports)
 }
 
-/// Stores one log, trace or pod. `earlier` is another file that is stored as the same segment.
+/// Stores one log, trace or pod. `earlier` is another file of this import that was stored in the
+/// same segment before.
 fn store_unit<'s, E>(
     unit: &Unit,
     earlier: Option<&Unit>,
@@ -190,7 +194,7 @@ fn store_unit<'s, E>(
         Ok(content) => content,
         Err(error) => return Ok(unit_error(unit, &error)),
     };
-    // A log without entries has no ids, because the ids come from the first entry.
+    // A log without entries has no ids, because the ids are determined from the first entry.
     let Some(identity) = unit.identity.as_ref().filter(|_| content.entries.count > 0) else {
         let report = unit.report(State::Empty, None);
         return Ok(UnitReport { oddities: content.oddities, ..report });

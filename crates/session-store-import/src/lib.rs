@@ -1,26 +1,29 @@
-//! Reads the logs of agent programs into a session store.
+//! Imports the logs of agent programs into a session store.
 //!
-//! Every program stores its logs in its own way. A [`Format`] describes the files of one program:
+//! Every program stores its logs in its own way. A [`Format`] describes the logs of one program:
 //! their folders, their ids, and the readable content of their entries. [`FORMATS`] is the table of
-//! all formats. The last format, [`AnyJsonl`], takes every file of JSON lines.
+//! all formats. The last format, [`AnyJsonl`], accepts every file of JSON lines.
 //!
 //! [`Import`] searches files and folders, and brings each log into a store with
 //! [`extend`](session_store_migrate::extend()). Each log has its own outcome ([`State`]), and a
 //! failure of one log does not affect other logs. Files that are not logs are counted by kind
-//! ([`Summary`]). The trace of each new segment gets one line with the origin of the log.
+//! ([`Summary`]). The import writes one line to the trace of each new segment. The line names the
+//! file from which the log comes.
 //!
 //! # Ids
 //!
-//! A session has the id that the user of the program knows, and a segment has the last id in the
-//! name of its file. If a program gives no id, the id is derived from a stable name. So an import
-//! from another folder, or after a folder was renamed, finds the same segments. The rules for ids
-//! never change, because the next import would otherwise store every log again.
+//! The id of a session is the id that the program shows to its user. The id of a segment is usually
+//! the last id in the name of the file. If a program gives no id, the id is derived from a name
+//! that never changes. So an import from another folder, or an import after a folder was renamed,
+//! finds the same segments. The rules for ids never change. After such a change, the next import
+//! would store every log again.
 //!
 //! # Memory
 //!
-//! A thread ([`Options::jobs`]) keeps a log of up to 8 MiB in memory, and reads a larger log twice.
-//! A thread also needs twice the size of the longest line, up to [`Options::max_line`]. A file that
-//! is one JSON document counts as one line. Reports and paths add less than a KiB for each file.
+//! Each thread ([`Options::jobs`]) holds a log of up to 8 MiB in memory. A larger log is read twice
+//! instead. A thread also needs twice the size of its longest line. [`Options::max_line`] limits
+//! this size. A file that is one JSON document counts as one line. Reports and paths add less than
+//! a KiB for each file.
 //!
 //! # Entries
 //!

@@ -1,13 +1,14 @@
-//! Reads one line of JSONL with a limit, and describes a line that is not an entry.
+//! Reads lines of JSONL with a limit for their length, and describes lines that are not entries.
 
 use std::io::{self, BufRead, Read};
 
 use session_store_core::StoreError;
 
-/// The maximum number of bytes that [`read_line`] reads of a line that must be an object but does
-/// not begin with `{`.
+/// The maximum number of bytes that [`read_line`] reads of a line that does not begin with `{`, if
+/// an object is required.
 ///
-/// A line that is not longer is read completely, so that the parser can explain what is wrong.
+/// A line up to this length is read completely, so that the parser can report the fault in the
+/// line.
 pub const SAMPLE: usize = 64 * 1024;
 
 /// The result of reading a line.
@@ -23,11 +24,11 @@ pub enum ReadLine {
     TooLong,
 }
 
-/// Reads the next line with its line break into `line`, up to `max` bytes.
+/// Reads the next line into `line`, with its line break. Reads at most `max` bytes.
 ///
 /// A longer line is read only in part. With `is_object_required`, at most [`SAMPLE`] bytes are read
-/// of a line that does not begin with `{`. The limits are necessary because a line of a small
-/// compressed file, or of a device such as `/dev/zero`, could fill the memory.
+/// of a line that does not begin with `{`. Without the limits, one line could fill the memory, for
+/// example a line of a small compressed file or of a device such as `/dev/zero`.
 pub fn read_line(
     reader: &mut impl BufRead,
     line: &mut Vec<u8>,
@@ -66,8 +67,8 @@ pub const fn is_space(byte: u8) -> bool {
 
 /// Returns the reason why a line is not an entry.
 ///
-/// The line number that `serde_json` reports is removed, because it would contradict the line
-/// number of the file in the message. It is always 1, because each line is parsed alone.
+/// The line number that `serde_json` reports is removed. It is always 1, because each line is
+/// parsed alone, so it would contradict the number of the line in the file.
 pub fn reason(error: &StoreError) -> String {
     let StoreError::Serde(error) = error else { return error.to_string() };
     let text = error.to_string();

@@ -12,20 +12,20 @@ use crate::filter::Filter;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Whether the whole records of a damaged file are stored.
+    /// Whether the undamaged records of a damaged file are stored.
     pub salvage: bool,
     /// The size of the longest line that is read, in bytes.
     pub max_line: usize,
     /// The treatment of a stored log that differs from its file.
     pub on_conflict: OnConflict,
-    /// Whether the import writes nothing and only reports.
+    /// Whether the import writes nothing and only reports the outcome that each log would have.
     pub dry_run: bool,
-    /// The earliest permitted time of a log's last entry. Logs with an older last entry are not
-    /// stored.
+    /// The earliest permitted time of a log. The time of a log is the latest time of its entries.
+    /// Older logs are not stored.
     pub since: Option<SystemTime>,
-    /// The files to import from the searched folders.
+    /// The patterns that select files in the searched folders.
     pub filter: Filter,
-    /// The file or folder of the destination, which is not searched.
+    /// The file or folder of the destination store. The import does not search it.
     pub destination: Option<PathBuf>,
     /// The number of segments that are stored at the same time.
     pub jobs: NonZeroUsize,
@@ -51,8 +51,8 @@ impl Default for Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnConflict {
-    /// The stored log is kept, and the report counts a conflict. If the program rewrites its
-    /// records, the new form is stored as with [`Fork`](Self::Fork).
+    /// The stored log is kept, and the report counts a conflict. If the log's program rewrites its
+    /// records, there is no conflict: the new form is stored as with [`Fork`](Self::Fork).
     #[default]
     Report,
     /// The stored log is kept, and the report does not count a conflict.

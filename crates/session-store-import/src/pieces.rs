@@ -1,4 +1,5 @@
-//! Splits a line that is not one record into whole records and the bytes between them.
+//! Splits a line that is not one record into parts: the whole records in the line, and the other
+//! bytes.
 //!
 //! The result depends only on the bytes of the line, so that two imports of a file give the same
 //! entries.
@@ -14,16 +15,17 @@ use crate::lines::is_space;
 /// The encoding of U+FEFF, which some editors write at the beginning of a file.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// A part of a line. Parts are in order, and only white space is between them.
+/// A part of a line. The parts of a line are in order, and two parts are separated by white space
+/// at most.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
     /// One whole JSON object.
     Record(Range<usize>),
-    /// Other bytes.
+    /// Bytes that do not belong to a whole record.
     Junk(Range<usize>, Reason),
 }
 
-/// Why a part of a line is not a record.
+/// The reason why a part of a line is not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -54,16 +56,17 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Splits a line into its parts. Each part is found when the iterator reaches it.
+/// Splits a line into its parts. The iterator searches a part only when the caller requests the
+/// part.
 ///
-/// Junk is text that is not a part of a record. A brace inside junk starts a record only under
+/// Junk is text that does not belong to a record. A brace inside junk starts a record only under
 /// three conditions:
 /// - The object is whole.
-/// - The end of the line or another record follows the object.
+/// - The object is followed by the end of the line, or by another record.
 /// - The object is not nested in a broken record.
 ///
-/// After a broken object, the search continues where the parser failed. Each byte is therefore
-/// parsed only a few times, even if braces are nested deeply.
+/// After a broken object, the search continues at the place where the parser failed, and not after
+/// the opening brace. So each byte is parsed only a few times, even if braces are nested deeply.
 pub(crate) fn pieces(line: &[u8]) -> impl Iterator<Item = Piece> {
     let mut at = skip_space(line, 0);
     iter::from_fn(move || {
@@ -81,8 +84,9 @@ fn piece_at(line: &[u8], at: usize) -> (Piece, usize) {
         Err(_) if line[at..].starts_with(BYTE_ORDER_MARK) => at + BYTE_ORDER_MARK.len(),
         Err(_) if line[at] == 0 => at + line[at..].iter().take_while(|byte| **byte == 0).count(),
         Err(Some(error)) => next_record(line, after_broken(line, at, &error), |_| true),
-        // Text that begins without a brace can be the end of a record. A record can then begin only
-        // after a closing brace. An object after other text, as in `// {}`, is a part of this text.
+        // Text that does not begin with a brace can be the end of a broken record. So another
+        // record can begin in this text only after a closing brace. An object after other text, as
+        // in `// {}`, is not a record but a part of the text.
         Err(None) => {
             next_record(line, at + 1, |start| line[..start].trim_ascii_end().ends_with(b"}"))
         }
@@ -93,8 +97,8 @@ fn piece_at(line: &[u8], at: usize) -> (Piece, usize) {
     (Piece::Junk(junk, reason), end)
 }
 
-/// Returns the end of the whole object that begins at `at`. Otherwise returns the error of the
-/// parser, or `None` if there is no brace at `at`.
+/// Returns the end of the whole object that begins at `at`. If the object is broken, returns the
+/// error of the parser. If there is no brace at `at`, the error is `None`.
 fn object_at(line: &[u8], at: usize) -> Result<usize, Option<serde_json::Error>> {
     let text = &line[at..];
     if !text.starts_with(b"{") {
@@ -108,7 +112,8 @@ fn object_at(line: &[u8], at: usize) -> Result<usize, Option<serde_json::Error>>
     }
 }
 
-/// Returns where to search for the next record after the broken object at `at`.
+/// Returns the position at which the search for the next record continues after the broken object
+/// at `at`.
 fn after_broken(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
     if error.is_eof() {
         restart(line, at).unwrap_or(line.len())
@@ -117,13 +122,14 @@ fn after_broken(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
     }
 }
 
-/// Returns the position where the record at `at` begins a second time, as a whole record up to the
-/// end of the line.
+/// Returns the position at which the record at `at` begins a second time. The second copy must be a
+/// whole record that extends to the end of the line.
 ///
-/// A writer that wrote a part of a record and then the whole record again leaves such a line. The
-/// text from `at` to the returned position is a prefix of the whole record.
+/// Such a line is left by a writer that first wrote only a part of a record, and then the whole
+/// record. The text from `at` to the returned position is a prefix of the whole record.
 fn restart(line: &[u8], at: usize) -> Option<usize> {
-    // If there are more candidates, they come from nested objects and not from a repeated record.
+    // The maximum number of candidates. More candidates come from nested objects, and not from a
+    // repeated record.
     const CANDIDATES: usize = 16;
     let braces = (at + 1..line.len()).filter(|&start| line[start] == b'{');
     let repeats = braces.filter(|&start| line[start..].starts_with(&line[at..start]));
@@ -131,11 +137,11 @@ fn restart(line: &[u8], at: usize) -> Option<usize> {
     repeats.take(CANDIDATES).find(|&start| object_at(line, start).is_ok_and(ends_the_line))
 }
 
-/// Returns the position where a new record can begin, if it was appended directly to the broken
+/// Returns the position at which a new record can begin that was appended directly after the broken
 /// record at `at`.
 ///
-/// The parser fails at the opening brace of the new record. If the broken record ends inside a
-/// string or an escape, the parser fails a few bytes after the brace.
+/// Usually the parser fails at the opening brace of the new record. If the broken record ends
+/// inside a string or an escape, the parser fails a few bytes after this brace.
 fn concatenation(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
     const REACH: usize = 4;
     let failed = (at + error.column()).saturating_sub(1).clamp(at + 1, line.len());
@@ -144,8 +150,8 @@ fn concatenation(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
     brace.map_or(failed, |offset| near + offset)
 }
 
-/// Returns the next position from `from` on where a record or a run of NULs begins, or the end of
-/// the line.
+/// Returns the first position, not before `from`, at which a record or a sequence of NULs begins.
+/// Returns the end of the line if there is no such position.
 fn next_record(line: &[u8], from: usize, may_begin: impl Fn(usize) -> bool) -> usize {
     let mut at = from;
     while at < line.len() {
@@ -153,7 +159,8 @@ fn next_record(line: &[u8], from: usize, may_begin: impl Fn(usize) -> bool) -> u
             0 => return at,
             b'{' => match object_at(line, at) {
                 Ok(end) if is_followed_by_record(line, end) && may_begin(at) => return at,
-                // An object inside this object is not a record either.
+                // This object is not a record, so the objects nested in it are not records either.
+                // Skip them.
                 Ok(end) => end,
                 Err(Some(error)) => after_broken(line, at, &error),
                 Err(None) => at + 1,
@@ -244,8 +251,8 @@ mod tests {
         assert_eq!(found(line), expected);
     }
 
-    /// Each of these lines would take an hour if every brace were parsed up to the place where the
-    /// parser fails.
+    /// A search that starts the parser at every brace would take an hour for each of these lines,
+    /// because each parse ends only at the place of the fault.
     #[rstest]
     #[case::incomplete(b"", "an incomplete record")]
     #[case::incomplete_after_junk(b"x", "text that is not a JSON object")]
@@ -268,8 +275,8 @@ mod tests {
         assert_eq!(found(&line), [&*format!("{} invalid UTF-8", line.len() - 2), "{}"]);
     }
 
-    /// Wherever a record is cut, the record that follows is found, and no part of the cut record is
-    /// kept.
+    /// A record is truncated at each possible place. The record that follows is always found, and
+    /// no part of the truncated record is kept.
     #[test]
     fn a_record_after_any_prefix_of_another_is_found() {
         let record =

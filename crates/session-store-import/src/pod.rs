@@ -11,8 +11,9 @@ use crate::unit::Unit;
 /// The size of the largest file that is read as a pod, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Stores a pod that the store does not have. If the store has a different pod of this name, the
-/// options determine whether it is replaced, skipped or reported as a conflict.
+/// Stores a pod if the store does not have it. If the store has a different pod of this name, the
+/// options determine the outcome: the stored pod is replaced, or the file is skipped, or a conflict
+/// is reported.
 pub(crate) fn store(unit: &Unit, to: &dyn Store, options: &Options) -> UnitReport {
     let (name, pod) = match read(unit) {
         Ok(read) => read,
@@ -54,8 +55,8 @@ fn put(
     Ok(State::Imported)
 }
 
-/// Reads a pod and its name. The folder has the name of the pod. If the name of the folder is a
-/// hash, a file `name` in the folder contains the name of the pod.
+/// Reads a pod and its name. Usually the folder of the file has the name of the pod. If the name of
+/// the folder is a hash, a file `name` in the folder contains the name of the pod.
 fn read(unit: &Unit) -> Result<(PodName, Pod), String> {
     let path = &unit.file.absolute;
     let folder = path.parent().ok_or("it is not in a folder")?;

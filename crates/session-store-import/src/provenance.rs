@@ -1,4 +1,4 @@
-//! The provenance line: a line in the trace of an imported segment with the origin of the log.
+//! The provenance line: a line in the trace of an imported segment. It names the origin of the log.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -13,14 +13,14 @@ use crate::unit::Unit;
 /// The kind of the line.
 const KIND: &str = "import";
 
-/// The number of bytes of a trace that are searched for the line.
+/// The number of bytes at the beginning of a trace in which the line is searched.
 const SEARCHED: usize = 64 * 1024;
 
-/// Adds the line to the trace of a segment, unless the trace has such a line. `is_new` is whether
-/// the segment was just created.
+/// Adds the line to the trace of a segment, unless the trace already has such a line. `is_new` says
+/// whether this import created the segment.
 ///
-/// In the layout of the project's own file store, the trace itself is imported, so such a segment
-/// gets no line.
+/// A segment from the layout of the project's own file store gets no line, because its own trace is
+/// imported, and a further line would make the traces differ.
 pub(crate) fn add(
     to: &dyn Store,
     key: SegmentKey,
@@ -38,11 +38,11 @@ pub(crate) fn add(
     if has_line { Ok(()) } else { to.at(key).append_trace(&line(unit, identity)?) }
 }
 
-/// Returns the log from which an imported log comes, if the program recorded that. The imported log
-/// is a fork of that log, or the log of a subagent.
+/// Returns the origin of an imported log, if its program recorded the origin. The origin is the log
+/// from which the imported log was forked, or the log that started the imported log as a subagent.
 ///
-/// The import stores the origin in the trace of the segment. The result is `None` if the store
-/// cannot read traces.
+/// The import stores the origin in the trace of the segment. So the result is also `None` if the
+/// store cannot read traces.
 ///
 /// # Errors
 /// As [`Store::read_trace_page`].

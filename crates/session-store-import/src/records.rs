@@ -1,4 +1,4 @@
-//! Reads a JSONL file as entries, with one line in memory at a time.
+//! Reads a JSONL file as entries, usually with one line in memory at a time.
 //!
 //! An invalid line is an error. With `--salvage`, the whole JSON objects in the line become
 //! entries, and the other bytes are skipped.
@@ -63,7 +63,7 @@ pub enum ReadError {
     Io(#[from] io::Error),
 }
 
-/// A line that is not one record, and the way in which it was salvaged.
+/// The number of a line that is not one record, and the way in which the line was salvaged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SalvagedLine {
     /// The number of the line, from 1.
@@ -79,8 +79,8 @@ pub struct SalvagedLine {
 pub enum Action {
     /// The line was split into several records.
     ///
-    /// A record that is also on a neighboring line is stored twice and reported. Only the user can
-    /// know whether the second copy is superfluous.
+    /// If a neighboring line contains the same record, the record is stored twice and the report
+    /// names both lines. Only the user can know whether the second copy is superfluous.
     #[serde(rename = "welded")]
     Split {
         /// The number of records.
@@ -106,8 +106,8 @@ pub struct Duplicate {
     pub record: usize,
     /// The neighboring line.
     pub line: usize,
-    /// Whether the texts are equal. If false, the records only have the same id, because some
-    /// agents rewrite a record when they resume.
+    /// Whether the texts of both records are equal. If false, only the ids of the records are
+    /// equal. Some agents write a record again with another text when they resume a session.
     pub identical: bool,
 }
 
@@ -129,15 +129,15 @@ impl fmt::Display for SalvagedLine {
     }
 }
 
-/// The oddities of a file, which did not prevent reading the file.
+/// The oddities of a file that could be read nevertheless.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Oddities {
     /// Whether a byte-order mark at the beginning was dropped.
     pub byte_order_mark: bool,
-    /// The number of records that were on several lines.
+    /// The number of records that extend over several lines.
     pub several_lines: usize,
-    /// The number of bytes of the last line, if the line is not finished yet. The file was read up
-    /// to this line.
+    /// The size of the last line in bytes, if this line is not finished yet. All earlier lines were
+    /// read.
     pub unfinished: Option<usize>,
     /// The lines that were salvaged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -146,8 +146,8 @@ pub struct Oddities {
 
 /// Iterates over the entries of a file in order. The iterator ends after the first error.
 ///
-/// An unterminated last line that is the beginning of an object is not an error, because its writer
-/// may be about to complete it.
+/// The last line can be the beginning of an object without a line break at its end. Such a line is
+/// not an error, because the writer of the file may be about to complete it.
 #[derive(Debug)]
 pub struct Records<R> {
     input: R,
@@ -155,8 +155,8 @@ pub struct Records<R> {
     max_line: usize,
     line: usize,
     bytes: Vec<u8>,
-    /// Lines that were already read, because they could have been the rest of a record. These lines
-    /// are not joined to each other again, so that each line is read at most twice.
+    /// Lines that were read before because they could have been the rest of a record, but were not.
+    /// These lines are not joined to each other again, so that each line is parsed at most twice.
     pending: VecDeque<Vec<u8>>,
     ready: VecDeque<LogEntry>,
     ended: bool,
@@ -227,10 +227,10 @@ impl<R: BufRead> Records<R> {
     }
 
     /// Reads further lines until they complete the record that begins in the current line. If the
-    /// record is not completed, returns `false` and makes the lines pending.
+    /// record is never completed, returns `false` and adds the lines that were read to `pending`.
     ///
-    /// A line that begins like another record ends the search. The current line is then broken, and
-    /// must not be joined to sound records.
+    /// The search ends at a line that begins like another record. In this case the current line is
+    /// broken, and must not be joined to the undamaged records after it.
     fn join_lines(&mut self) -> Result<bool, ReadError> {
         let mut joined = self.bytes.clone();
         let mut nesting = Nesting::default();
@@ -263,8 +263,8 @@ impl<R: BufRead> Records<R> {
         Ok(true)
     }
 
-    /// Returns whether the lines up to the end of the file are the beginning of a record that is
-    /// not finished yet.
+    /// Returns whether `joined`, the lines up to the end of the file, is the beginning of a record
+    /// that its writer has not finished yet.
     fn is_still_written(&mut self, joined: &[u8]) -> bool {
         let is_open = self.pending.back().is_some_and(|line| !line.ends_with(b"\n"));
         let is_unfinished = is_open && is_unfinished(joined);
@@ -275,8 +275,8 @@ impl<R: BufRead> Records<R> {
         is_unfinished
     }
 
-    /// With `salvage`, splits a line that is not one record. Otherwise returns the error of the
-    /// line.
+    /// Handles a line that is not one record. With `salvage`, splits the line. Otherwise returns
+    /// the error of the line.
     fn split(&mut self, error: &StoreError) -> Result<(), ReadError> {
         let line = self.line;
         if !self.salvage {
@@ -329,7 +329,7 @@ impl<R: BufRead> Iterator for Records<R> {
 struct Nesting {
     depth: usize,
     in_string: bool,
-    /// Whether the text cannot be continued on another line.
+    /// Whether the text is broken, so that no further line can complete it.
     is_broken: bool,
 }
 
@@ -360,7 +360,7 @@ impl Nesting {
 fn is_unfinished(text: &[u8]) -> bool {
     let text = match std::str::from_utf8(text) {
         Ok(text) => text,
-        // The text can end inside a character.
+        // The text can end in the middle of a character that is encoded in several bytes.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default()
         }
@@ -370,18 +370,18 @@ fn is_unfinished(text: &[u8]) -> bool {
         && serde_json::from_str::<&RawValue>(text).is_err_and(|error| error.is_eof())
 }
 
-/// The records with which the next line is compared, to find duplicates.
+/// The records with which the next line is compared to find duplicates.
 #[derive(Debug, Default)]
 struct Neighbors {
     /// The last record before the current line, and the number of its line.
     before: Option<(usize, LogEntry)>,
-    /// The records of the last line if the line was split, and the index of the line in the
-    /// salvaged lines.
+    /// If the last line was split: the index of this line in the list of salvaged lines, and the
+    /// records of the line.
     split: Option<(usize, Vec<LogEntry>)>,
 }
 
 impl Neighbors {
-    /// Adds the records of a line. A line of several records becomes a salvaged line.
+    /// Adds the records of a line. A line with several records is added to the salvaged lines.
     fn add(&mut self, line: usize, records: &[LogEntry], salvaged: &mut Vec<SalvagedLine>) {
         let Some(first) = records.first() else { return };
         if let Some((at, split)) = self.split.take() {
@@ -429,13 +429,13 @@ fn id_of(entry: &LogEntry) -> Option<String> {
     entry.decode().ok().map(|Named { uuid }| uuid)
 }
 
-/// Parses a line as one entry. The line is copied, because the caller splits an invalid line into
-/// records.
+/// Parses a line as one entry. The line is copied, because the caller needs the line again if the
+/// line is invalid, to split it into records.
 fn entry(line: &[u8]) -> Result<LogEntry, StoreError> {
     LogEntry::from_utf8(line.to_vec())
 }
 
-/// Returns the reason why a line is invalid, by the first two parts of the line.
+/// Returns the reason why a line is invalid. The first two parts of the line determine the reason.
 fn line_error(line: &[u8], error: &StoreError) -> String {
     let first: Vec<_> = pieces(line).take(2).collect();
     match &first[..] {
@@ -587,7 +587,8 @@ mod tests {
         assert!(strict.starts_with("line 1: an incomplete record"), "{strict}");
     }
 
-    /// Without a limit on joining, each of these lines would be joined to all later lines.
+    /// Each of these lines could be the beginning of a record. Without a limit, each line would be
+    /// joined to all later lines, and the time would grow with the square of the number of lines.
     #[test]
     fn many_open_lines_are_read_once() {
         let input = b"{\n".repeat(200_000);

@@ -10,7 +10,7 @@ use session_store_core::{SegmentId, SegmentKey};
 use crate::records::Oddities;
 use crate::text::plural;
 
-/// The outcome of one log, trace or pod, or of a file or folder that cannot be read.
+/// The outcome of one log, trace or pod. Also reports one file or folder that cannot be read.
 #[derive(Clone, Debug, Serialize)]
 #[must_use]
 pub struct UnitReport {
@@ -29,22 +29,24 @@ pub struct UnitReport {
     pub trace: bool,
     /// The outcome.
     pub state: State,
-    /// The reason of the outcome.
+    /// The reason for the outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The segment that has the first entries of the file, if the file is stored as a fork.
+    /// If the file is stored as a fork: the segment that contains the entries of the file before
+    /// the fork.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fork_of: Option<SegmentId>,
-    /// The number of entries of the file that are stored.
+    /// The number of stored entries of the file, including the entries of earlier imports.
     pub entries: usize,
     /// The number of entries that this import stored.
     pub new: usize,
-    /// Whether nothing was written: `state`, `entries` and `new` say what an import would do.
+    /// Whether the import was a dry run, which writes nothing. `state`, `entries` and `new` then
+    /// have the values that a real import would report.
     pub dry_run: bool,
     /// The oddities of the file.
     #[serde(flatten)]
     pub oddities: Oddities,
-    /// Whether the file was refused, but the option `salvage` would store a part of it.
+    /// Whether the option `salvage` would store a part of a refused file.
     #[serde(skip)]
     pub salvage_helps: bool,
 }
@@ -55,24 +57,25 @@ pub struct UnitReport {
 pub enum State {
     /// The whole log was stored.
     Imported,
-    /// The log has grown since an earlier import, and its new entries were appended.
+    /// An earlier import had stored a part of the log. The other entries were appended now.
     Extended,
     /// The whole log was already stored.
     Unchanged,
-    /// The stored log has all entries of the file and more entries. It was not changed.
+    /// The stored log has all entries of the file, followed by more entries. The stored log was not
+    /// changed.
     Behind,
     /// The file has no entries, so no segment was created.
     Empty,
-    /// The last entry is older than the requested time. Nothing was stored.
+    /// All entries are older than the requested time. Nothing was stored.
     Older,
-    /// The stored log differs from the file, and was kept because of the option
+    /// The stored log differs from the file. The stored log was not changed, because of the option
     /// [`OnConflict::Skip`](crate::OnConflict::Skip).
     Skipped,
-    /// The stored log differs from the file, and was not changed.
+    /// The stored log differs from the file. The stored log was not changed.
     Conflict,
     /// The file is not a valid log. Nothing was stored.
     Refused,
-    /// An error interrupted reading or storing. A prefix of the log may be stored.
+    /// An error interrupted the import of this file. A prefix of the log may be stored.
     Failed,
 }
 
@@ -127,7 +130,7 @@ impl UnitReport {
         }
     }
 
-    /// Returns whether the report contains more than the fact that the log is stored.
+    /// Returns whether the report contains anything besides the fact that the log is stored.
     #[must_use]
     pub fn is_notable(&self) -> bool {
         !self.state.is_stored() || self.reason.is_some() || self.oddities != Oddities::default()
@@ -135,7 +138,7 @@ impl UnitReport {
 }
 
 impl fmt::Display for UnitReport {
-    /// Writes one line, and a few more lines about salvaged lines.
+    /// Writes one line about the log, and a few more lines if lines of the file were salvaged.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
         let is_planned = self.dry_run && matches!(self.state, State::Imported | State::Extended);
@@ -189,22 +192,23 @@ impl fmt::Display for Oddities {
     }
 }
 
-/// Returns a path on one line: control characters are escaped.
+/// Returns the path with escaped control characters, so that it is printed on one line.
 fn printable(path: &str) -> String {
     let escape =
         |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     path.chars().map(escape).collect()
 }
 
-/// The outcome of all logs.
+/// The outcomes of all logs, as counts.
 #[derive(Clone, Debug, Default, Serialize)]
 #[must_use]
 pub struct Summary {
-    /// The number of logs, traces and pods, and of paths that cannot be read.
+    /// The number of reports. Each log, trace and pod has a report, and each path that cannot be
+    /// read.
     pub files: usize,
     /// The number of reports with each state.
     pub states: BTreeMap<State, usize>,
-    /// The number of entries of the files that are stored.
+    /// The number of stored entries of all files, including the entries of earlier imports.
     pub entries: usize,
     /// The number of entries that this import stored.
     pub new: usize,
@@ -254,7 +258,7 @@ impl Summary {
 }
 
 impl fmt::Display for Summary {
-    /// Writes a line about the logs, and a line about each kind of files that were not imported.
+    /// Writes a line about the logs, and further lines about the files that were not imported.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tense = if self.dry_run { "would be new" } else { "new" };
         let files = plural(self.files, "file", "files");
@@ -292,14 +296,14 @@ impl fmt::Display for Summary {
 }
 
 /// Returns whether the text of a summary counts this kind of files separately. This is true if the
-/// files may be sessions of a program, or the kind has a name. The text counts all other files
-/// together. The JSON counts each kind separately.
+/// files may be sessions of a program, or if the kind has a name. All other files are counted
+/// together. The JSON of a summary counts every kind separately.
 fn may_be_session(kind: &str) -> bool {
     const ENDINGS: [&str; 6] = ["*.json", "*.db", "*.sqlite", "*.log", "*.md", "*.txt"];
     ENDINGS.contains(&kind) || !kind.starts_with("*.") && kind != WITHOUT_EXTENSION
 }
 
-/// The kind of files whose names have no extension.
+/// The name of the kind for files whose names have no extension.
 pub(crate) const WITHOUT_EXTENSION: &str = "files without an extension";
 
 fn write_passed_over(

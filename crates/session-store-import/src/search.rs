@@ -11,7 +11,7 @@ use crate::filter::Filter;
 /// The folder that every file store contains.
 const STORE_FOLDER: &str = ".session-store";
 
-/// The device and the inode of a file. They are the same for every path to the file.
+/// The device and the inode of a file. Both are the same for every path that leads to the file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum FileId {
     #[cfg(unix)]
@@ -43,20 +43,21 @@ impl FileId {
 /// A file that was found.
 #[derive(Clone, Debug)]
 pub(crate) struct FoundFile {
-    /// The path, which begins with the path that the user named.
+    /// The path of the file. It begins with the path that the user named.
     pub(crate) path: PathBuf,
-    /// The absolute path. Links in the path of the folder that the user named are resolved.
+    /// The absolute path of the file. Links in the path that the user named are resolved.
     pub(crate) absolute: PathBuf,
     pub(crate) bytes: u64,
-    /// Whether the user named the file itself. Such a file is imported even if its name is not the
-    /// name of a log.
+    /// Whether the user named this file, and not a folder above it. A named file is imported even
+    /// if its name does not look like the name of a log.
     pub(crate) is_named: bool,
-    /// The index of the path that the user named and below which the file was found.
+    /// The index of the named path below which the file was found, in the list of paths that the
+    /// user named.
     pub(crate) root: usize,
 }
 
 impl FoundFile {
-    /// Returns the path for messages and for the store.
+    /// Returns the path as text, for the provenance line.
     pub(crate) fn shown(&self) -> String {
         if self.path == Path::new("-") {
             "standard input".to_owned()
@@ -86,12 +87,12 @@ pub(crate) const DANGLING: &str = "dangling links";
 /// A search for files.
 pub(crate) struct Search<'a> {
     filter: &'a Filter,
-    /// The destination of the import, which is not searched.
+    /// The destination of the import. It is not searched.
     destination: Option<FileId>,
     folders: HashSet<FileId>,
     files: HashSet<FileId>,
-    /// Links to files and folders. Links are followed last. If two paths lead to a file, the file
-    /// then has the path without a link.
+    /// Links to files and folders. Links are followed after everything else was searched. So if two
+    /// paths lead to a file, the file is found by the path without a link.
     links: Vec<PathBuf>,
     root: usize,
     found: SearchResult,
@@ -110,7 +111,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Finds the files of several paths, in the order of the paths and then of the names.
+    /// Finds the files at and below several paths. The files are in the order of the paths, and
+    /// below one path in the order of their names.
     pub(crate) fn run(mut self, paths: &[PathBuf]) -> SearchResult {
         for (root, path) in paths.iter().enumerate() {
             self.root = root;
@@ -161,7 +163,7 @@ impl<'a> Search<'a> {
             Ok(entries) => entries,
             Err(error) => return self.found.unreadable.push((path, error)),
         };
-        // A store below the root is skipped. A store that the user named is searched.
+        // A store is skipped, unless it is the folder that the user named.
         let is_root = relative.as_os_str().is_empty();
         if entries.iter().any(|entry| entry.file_name() == STORE_FOLDER) && !is_root {
             return self.found.passed_over.push((STORES, path));
@@ -173,11 +175,13 @@ impl<'a> Search<'a> {
                 links.push(link);
             }
         }
-        // The links are taken from the end of the list, so the first link comes last.
+        // Links are taken from the end of the list, so the order is reversed and the first link is
+        // followed first.
         self.links.extend(links.into_iter().rev());
     }
 
-    /// Searches one entry of a folder. Returns its path if it is a link to follow.
+    /// Searches one entry of a folder. If the entry is a link that must be followed later, only
+    /// returns the path of the entry.
     fn entry(&mut self, root: Root<'_>, relative: PathBuf) -> Option<PathBuf> {
         let path = root.path_of(&relative);
         match fs::metadata(&path) {
@@ -198,7 +202,8 @@ impl<'a> Search<'a> {
                 let absolute = root.absolute.join(&relative);
                 self.file(path, absolute, &metadata, false);
             }
-            // A dangling link that is named like a log is reported when it is opened.
+            // A dangling link is skipped, unless it has the name of a log. Such a link is reported
+            // later, when opening it fails.
             Err(error) if is_dangling(&path, &error) && !is_log_name(&path) => {
                 self.found.passed_over.push((DANGLING, path));
             }
@@ -254,15 +259,15 @@ impl Root<'_> {
         }
     }
 
-    /// Returns whether a link leads to the root or to a folder above the root. Following such a
-    /// link would search folders outside of the root.
+    /// Returns whether a link leads to the root or to a folder above the root. Such a link must not
+    /// be followed, because folders outside of the root would be searched.
     fn is_below(&self, link: &Path) -> bool {
         link.canonicalize().is_ok_and(|target| self.absolute.starts_with(target))
     }
 }
 
-/// Returns whether a link has no target. A link does not count as dangling if the permission to
-/// follow it is missing, because its target may be a folder of logs.
+/// Returns whether a link has no target. A link that this process is not permitted to follow does
+/// not count as dangling, because its target may be a folder of logs.
 fn is_dangling(path: &Path, error: &io::Error) -> bool {
     error.kind() != io::ErrorKind::PermissionDenied && path.is_symlink()
 }
@@ -271,8 +276,8 @@ fn is_log_name(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("jsonl"))
 }
 
-/// Returns the absolute path. Links in folders are resolved. The name of a file is kept even if the
-/// file is a link, because the name can contain the id of the log.
+/// Returns the absolute path. Links to folders in the path are resolved. If the file itself is a
+/// link, the name of the link is kept, because this name can contain the id of the log.
 fn absolute(path: &Path, is_folder: bool) -> io::Result<PathBuf> {
     if is_folder {
         return path.canonicalize();

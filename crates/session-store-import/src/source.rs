@@ -1,5 +1,5 @@
-//! `LogFile`: an open file of records, which is decompressed when it is read. Also the kinds of
-//! files that are not logs, by their first bytes.
+//! `LogFile`: an open file of records. The content is decompressed when it is read. This file also
+//! has a table of files that cannot be logs, by their first bytes.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek};
@@ -8,11 +8,10 @@ use std::path::Path;
 use crate::candidate::HEAD_BYTES;
 use crate::records::ReadError;
 
-/// The size of the buffers.
+/// The size of the read buffers, in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// An open regular file. Each read of the file ends at the length that the file had when it was
-/// opened.
+/// An open regular file. The file is read up to the length that it had when it was opened.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     file: File,
@@ -27,8 +26,8 @@ enum Compression {
 }
 
 impl LogFile {
-    /// Opens a regular file. Any other file is an error, because opening a pipe would wait for its
-    /// writer.
+    /// Opens a regular file. Anything else is an error. A pipe in particular must not be opened,
+    /// because the call would wait for a writer.
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => Ok(Self::of(File::open(path)?)?),
@@ -79,11 +78,12 @@ impl LogFile {
         Ok(Box::new(BufReader::with_capacity(BUFFER, decoder)))
     }
 
-    /// Converts an error of the reader to an error of the operating system or an error of the
+    /// Converts an error of the reader. Distinguishes errors of the operating system from damaged
     /// compressed data.
     pub(crate) fn error(&self, error: io::Error) -> ReadError {
         match self.compression {
-            // Errors of the operating system have a number. Errors of the decompressor do not.
+            // An error of the operating system has a number. An error of the decompressor has no
+            // number.
             Some(compression) if error.raw_os_error().is_none() => {
                 let name = match compression {
                     Compression::Gzip => "gzip",
@@ -113,9 +113,9 @@ fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 /// A kind of file that cannot contain JSON lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Foreign {
-    /// The kind of one file.
+    /// The name of the kind for one file.
     pub(crate) one: &'static str,
-    /// The kind of several files.
+    /// The name of the kind for several files.
     pub(crate) many: &'static str,
 }
 
@@ -127,7 +127,7 @@ const IMAGE: Foreign = Foreign { one: "an image", many: "images" };
 const ARCHIVE: Foreign =
     Foreign { one: "an archive; unpack it and import its folder", many: "archives" };
 
-/// The kinds of files by their first bytes.
+/// The first bytes of each kind of file.
 const FOREIGN: [(&[u8], Foreign); 10] = [
     (b"\xFF\xFE", UTF_16),
     (b"\xFE\xFF", UTF_16),
@@ -147,7 +147,8 @@ const FOREIGN: [(&[u8], Foreign); 10] = [
 /// The offset and the bytes that identify a tar archive.
 const TAR: (usize, &[u8]) = (257, b"ustar");
 
-/// Returns the kind of a file that is not text in UTF-8, by its first bytes.
+/// Returns the kind of a file that cannot be UTF-8 text, according to its first bytes. Returns
+/// `None` if the file may be text.
 pub(crate) fn foreign(head: &[u8]) -> Option<Foreign> {
     let found = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind);
     let (at, magic) = TAR;

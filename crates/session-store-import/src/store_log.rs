@@ -1,4 +1,4 @@
-//! Stores one log, and handles a conflict with the stored log by the options.
+//! Stores one log. If the log conflicts with the stored log, the options determine the outcome.
 
 use session_store_core::{LogEntry, SegmentKey, Store, TraceEntry, error_chain};
 use session_store_migrate::{
@@ -15,7 +15,7 @@ use crate::records::ReadError;
 use crate::report::{State, UnitReport};
 use crate::unit::{Content, Unit};
 
-/// The number of times that one log can be forked from its forks.
+/// The maximum length of a chain in which each segment is a fork of the previous fork.
 const MAX_FORKS: usize = 64;
 
 /// A log with valid entries, and its destination.
@@ -35,22 +35,25 @@ struct Destination {
 }
 
 impl Destination {
-    /// Returns the position in the file of the first entry of the segment.
+    /// Returns the position in the file at which the entries of the segment begin.
     fn start(&self) -> usize {
         self.fork.as_ref().map_or(0, |fork| fork.at)
     }
 
-    /// Returns the number of entries of the segment that are not in the file.
+    /// Returns the number of entries of the segment that do not come from the file. A fork has one
+    /// such entry, which names its origin.
     fn added(&self) -> usize {
         usize::from(self.fork.is_some())
     }
 }
 
 impl StoreLog<'_> {
-    /// Stores the log. `earlier` is another file that is stored as the same segment.
+    /// Stores the log. `earlier` is another file of this import that was stored in the same segment
+    /// before.
     pub(crate) fn run(&self, earlier: Option<&Unit>) -> UnitReport {
         if let (true, Some(earlier)) = (self.options.dry_run, earlier) {
-            // The entries of the earlier file are not stored, so there is nothing to compare.
+            // In a dry run, the entries of the earlier file were not stored, so this file cannot be
+            // compared with them.
             let other = earlier.file.path.display();
             let reason = format!("{other} is the same segment; a dry run does not compare them");
             let key = Some(self.identity.key);
@@ -64,8 +67,8 @@ impl StoreLog<'_> {
         report
     }
 
-    /// Stores the log in its segment, or in a fork of the segment. `is_second` is set if another
-    /// file of this import is stored as the segment.
+    /// Stores the log in its segment, or in a fork of the segment. `is_second` says whether this
+    /// import has already stored another file in the segment.
     fn attempt(&self, is_second: bool) -> UnitReport {
         let mut destination = Destination { key: self.identity.key, fork: None };
         for _ in 0..MAX_FORKS {
@@ -83,8 +86,9 @@ impl StoreLog<'_> {
                 OnConflict::Replace if is_replaceable => {
                     return self.finish(&destination, &self.extend(&destination, Writes::Replace));
                 }
-                // If even the entry that names the origin differs, the segment is another fork, and
-                // the conflict is reported.
+                // The fork must have at least the entry that names the origin. Otherwise a segment
+                // with the id of the fork exists that is not this fork, and the conflict is
+                // reported.
                 OnConflict::Fork if extension.already >= destination.added() => {
                     match self.fork(&destination, extension.already) {
                         Ok(fork) => destination = fork,
@@ -97,8 +101,8 @@ impl StoreLog<'_> {
         self.unit.report(State::Conflict, "the log differs from each of its forks".to_owned())
     }
 
-    /// Returns the treatment of a conflict. A trace is not forked, because a fork is a new log. If
-    /// the program rewrites its records, a fork is the default
+    /// Returns the treatment of a conflict. A trace is not forked, because a fork is a new log. A
+    /// fork is the default for a log whose program rewrites records
     /// ([`Format::rewrites`](crate::Format::rewrites)).
     fn on_conflict(&self) -> OnConflict {
         match self.options.on_conflict {
@@ -123,7 +127,8 @@ impl StoreLog<'_> {
         extend_with(self.to, destination.key, origin.into_iter().chain(entries), policy)
     }
 
-    /// Returns the fork of a segment after its first `equal` entries, which equal the file.
+    /// Returns the fork of a segment after its first `equal` entries. These entries are equal to
+    /// the entries of the file.
     fn fork(&self, destination: &Destination, equal: usize) -> Result<Destination, ReadError> {
         let at = destination.start() + equal - destination.added();
         let mut entries = self.unit.entries_from(self.content, 0, self.options)?;
@@ -144,7 +149,8 @@ impl StoreLog<'_> {
         let expected = self.content.entries.count - destination.start() + destination.added();
         let stored = extension.already + extension.appended;
         let (state, reason) = outcome(extension, stored == expected, self.options);
-        // Do not count the entry that names the origin, because it is not in the file.
+        // Do not count the first entry of a fork, which names the origin, because this entry is not
+        // in the file.
         let appended_origin = if extension.already == 0 { destination.added() } else { 0 };
         let report = UnitReport {
             key: Some(destination.key),
@@ -169,7 +175,7 @@ impl StoreLog<'_> {
     }
 }
 
-/// Returns the state of a log after its extension, and the reason.
+/// Returns the state of a log after its extension, and the reason for this state.
 fn outcome(
     extension: &Extension<ReadError>,
     is_whole: bool,
@@ -206,7 +212,7 @@ fn outcome(
     }
 }
 
-/// Notes in a report that another file of this import is stored as the same segment.
+/// Adds to a report that another file of this import was stored in the same segment.
 fn add_earlier(report: &mut UnitReport, other: &str) {
     match report.state {
         State::Behind | State::Unchanged if report.fork_of.is_none() => {
@@ -236,8 +242,8 @@ mod tests {
     use crate::search::FoundFile;
     use crate::unit::{Inspected, inspect};
 
-    /// A log that is too large to be kept in memory is read a second time when it is stored. This
-    /// test changes the file between the two reads.
+    /// Imports a log and changes the file between the two reads. The log is read twice, because it
+    /// is too large to be kept in memory.
     fn stored_after(change: impl FnOnce(&std::path::Path)) -> (UnitReport, usize) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("0ccf1a04-1b4c-43b6-8aa5-79e41db43a68.jsonl");
@@ -271,7 +277,7 @@ mod tests {
         assert!(report.reason.unwrap().starts_with("the file changed"));
     }
 
-    /// The import has the old file open, and reads its content.
+    /// The import still has the replaced file open, so it reads the old content.
     #[test]
     fn a_file_that_is_replaced_is_stored_as_it_was() {
         let (report, stored) = stored_after(|path| {

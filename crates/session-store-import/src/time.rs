@@ -17,7 +17,8 @@ struct Stamps<'a> {
     ts: Option<&'a RawValue>,
 }
 
-/// Returns the time of an entry: the field `timestamp`, or else the field `ts`.
+/// Returns the time of an entry from its field `timestamp`, or from its field `ts` if there is no
+/// field `timestamp`.
 ///
 /// The value is a text in RFC 3339 format, or a number of seconds or milliseconds since 1970. Every
 /// other value is ignored.
@@ -28,7 +29,8 @@ pub fn time_of(entry: &LogEntry) -> Option<SystemTime> {
     values.into_iter().find_map(|raw| time_in(&serde_json::from_str(raw.get()).ok()?))
 }
 
-/// Returns the time in a JSON value, a text or a number, as [`time_of`] reads it.
+/// Returns the time in a JSON value. The value can be a text or a number, in the forms that
+/// [`time_of`] accepts.
 #[must_use]
 pub fn time_in(value: &Value) -> Option<SystemTime> {
     match value {
@@ -38,8 +40,9 @@ pub fn time_in(value: &Value) -> Option<SystemTime> {
     }
 }
 
-/// A number below this limit is in seconds, and any other number is in milliseconds. As seconds the
-/// limit is in the year 5138, and as milliseconds in 1973.
+/// A number below this limit is a time in seconds, and any other number is a time in milliseconds.
+/// In seconds the limit is in the year 5138, and in milliseconds in 1973, so real times are not
+/// confused.
 const SECONDS_END: f64 = 1e11;
 /// The first time, in milliseconds, that does not fit in a UUID version 7.
 const MILLIS_END: f64 = (1_u64 << 48) as f64;

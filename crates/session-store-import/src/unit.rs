@@ -35,13 +35,13 @@ pub(crate) enum Inspected {
     Unit(Unit),
     /// The file is a log that cannot be read.
     Report(UnitReport),
-    /// The file is not a log. The text is its kind.
+    /// The file is not a log. The text is the kind of the file.
     PassedOver(String),
 }
 
 /// The maximum number of records that are read to find the format of standard input.
 const RECOGNIZED_BY: usize = 8;
-/// The number of bytes that a format can read of a file near a log.
+/// The maximum number of bytes that a format can read of another file near a log.
 const NEARBY_BYTES: u64 = 64 * 1024;
 
 /// Finds the format of a file and the ids of its log.
@@ -100,7 +100,8 @@ pub(crate) fn inspect_input(file: FoundFile, options: &Options) -> Inspected {
             unit.format = format_of(&first);
             unit.is_compressed = is_compressed;
             let candidate = Candidate::new(&unit.file.path, b"");
-            // Some programs write a few entries before the first entry that names the session.
+            // Use the first entry that names the session. Some programs write a few other entries
+            // before it.
             let is_known = unit.format.name() != AnyJsonl.name();
             let naming = first.iter().find(|entry| is_known && session_in(entry).is_some());
             let naming = naming.or(first.first());
@@ -110,8 +111,8 @@ pub(crate) fn inspect_input(file: FoundFile, options: &Options) -> Inspected {
     }
 }
 
-/// Returns the encoding of a file that the user named. The file is one document if it begins as an
-/// array and its name does not end with `.jsonl` or `.ndjson`.
+/// Returns the encoding of a file that the user named. The file is one document if its content
+/// begins with an array, unless its name ends with `.jsonl` or `.ndjson`.
 fn encoding_of(file: &Candidate<'_>) -> Encoding {
     let is_lines = file.stem("jsonl").or_else(|| file.stem("ndjson")).is_some();
     match file.head().trim_ascii_start().first() {
@@ -120,7 +121,7 @@ fn encoding_of(file: &Candidate<'_>) -> Encoding {
     }
 }
 
-/// Returns the kind of a file that no format knows, as a plural.
+/// Returns the name of the kind for a file that no format accepts. The name is a plural.
 fn kind_of_other(path: &Path, opened: Result<&(Vec<u8>, LogFile), &ReadError>) -> String {
     match opened {
         Err(ReadError::NotRegular) => return "special files".to_owned(),
@@ -154,14 +155,16 @@ pub(crate) fn unit_error(unit: &Unit, error: &ReadError) -> UnitReport {
         _ => State::Refused,
     };
     let salvage_helps = match error {
-        // The lines before the bad line are valid.
+        // All lines before the bad line are valid, so `salvage` stores them. If the first line is
+        // bad, look for a whole record in the file.
         ReadError::Line { line, .. } => *line > 1 || has_whole_record(&unit.file.absolute),
         _ => false,
     };
     UnitReport { salvage_helps, ..unit.report(state, error_chain(error)) }
 }
 
-/// Returns whether there is a whole record before the first very long line.
+/// Returns whether the file has a whole record that `salvage` would store. The search ends at the
+/// first line that is longer than `MAX_LINE`, to limit the memory.
 fn has_whole_record(path: &Path) -> bool {
     const MAX_LINE: usize = 1 << 20;
     let find = || {
@@ -171,7 +174,7 @@ fn has_whole_record(path: &Path) -> bool {
     find().is_some()
 }
 
-/// A log after all its entries were checked.
+/// A log of which all entries were read and checked.
 #[derive(Debug)]
 pub(crate) struct Content {
     file: LogFile,
@@ -186,7 +189,7 @@ pub(crate) struct Collected {
     kept: Option<Vec<LogEntry>>,
     pub(crate) count: usize,
     bytes: u64,
-    /// The latest time of an entry, if the options need it.
+    /// The latest time of all entries. `None` if the options do not need this time.
     pub(crate) latest: Option<SystemTime>,
 }
 
@@ -281,7 +284,7 @@ impl Unit {
         Ok(Content { file, entries, oddities })
     }
 
-    /// Iterates over the entries from number `start` on, counted from 0.
+    /// Iterates over the entries from the index `start` on. The first entry has the index 0.
     pub(crate) fn entries_from<'a>(
         &self,
         content: &'a Content,
@@ -311,8 +314,8 @@ impl Collected {
 }
 
 impl LogFile {
-    /// Converts an error of the records to an error of the compressed data, if the compressed data
-    /// is the cause.
+    /// Converts an error of the records. If damaged compressed data has caused the error, returns
+    /// the error of the compressed data.
     fn explain(&self, error: ReadError) -> ReadError {
         match error {
             ReadError::Io(error) => self.error(error),

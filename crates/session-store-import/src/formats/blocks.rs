@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::description::ToolCall;
 
-/// Returns the text of a message's content: the text itself, or the texts of its blocks. Leaves out
-/// the thoughts of the model.
+/// Returns the text of a message's content. The content is a text, or a list of blocks with texts.
+/// Leaves out the thoughts of the model.
 pub(super) fn text_of(content: &Value) -> Option<String> {
     match content {
         Value::String(text) => Some(text.clone()),
@@ -21,7 +21,7 @@ fn block_text(block: &Value) -> Option<String> {
     match block["type"].as_str() {
         Some("tool_result") => text_of(&block["content"]),
         Some("text" | "input_text" | "output_text") => block["text"].as_str().map(str::to_owned),
-        // The parts of messages of Gemini have no type.
+        // In messages of Gemini, a block is called a part and has no type.
         None if block["thought"] != true => block["text"].as_str().map(str::to_owned),
         _ => None,
     }
@@ -32,8 +32,8 @@ pub(super) fn has_result(content: &Value) -> bool {
     blocks(content).any(|block| block["type"] == "tool_result")
 }
 
-/// Returns the calls of tools in a message's content. A call is a block of one of the forms
-/// `tool_use`, `toolCall` and `functionCall`.
+/// Returns the calls of tools in a message's content. A call is a block in one of three forms:
+/// `tool_use`, `toolCall` or `functionCall`.
 pub(super) fn tool_calls(content: &Value) -> Vec<ToolCall> {
     blocks(content).filter_map(tool_call).collect()
 }

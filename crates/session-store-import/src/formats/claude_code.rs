@@ -25,8 +25,9 @@ use crate::time::time_in;
 /// ```
 ///
 /// The main log of a session is the segment with the id of the session. The id of any other segment
-/// is derived from the session and the path below `subagents`. In the old layout the first entry
-/// names the session.
+/// is derived from the session and from the path of the file below `subagents`. In the layout of
+/// old versions, the path of a subagent's log does not contain the session. The first entry of the
+/// log names the session.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaudeCode;
 
@@ -108,12 +109,12 @@ impl Format for ClaudeCode {
     }
 }
 
-/// Texts that the first lines of a log of Claude Code contain.
+/// Texts that occur in the first lines of the logs of Claude Code.
 const MARKS: [&str; 5] =
     ["\"parentUuid\"", "\"leafUuid\"", "\"isSidechain\"", "\"sessionId\"", "\"snapshot\""];
 
-/// Returns the session of a file below `{session}/subagents`, and the path of the file below that
-/// folder. If there are several such folders, the nearest folder is used.
+/// For a file below a folder `{session}/subagents`, returns the session and the path of the file
+/// below this folder. If several such folders are above the file, uses the nearest folder.
 fn subagent_path(file: &Candidate<'_>) -> Option<(Uuid, String)> {
     let folders = file.folders();
     let at = (1..folders.len())
@@ -123,8 +124,8 @@ fn subagent_path(file: &Candidate<'_>) -> Option<(Uuid, String)> {
     Some((as_uuid(&folders[at - 1])?, below.collect::<Vec<_>>().join("/")))
 }
 
-/// Returns the name of the log of a subagent that is not below its session, or `None` for a main
-/// log.
+/// Returns the name of a subagent's log in the layout of old versions, in which the log is not
+/// below the folder of its session. Returns `None` for a main log.
 fn subagent_name(file: &Candidate<'_>, first: &LogEntry) -> Option<String> {
     if file.name().starts_with("agent-") {
         return Some(file.name().to_owned());

@@ -23,16 +23,17 @@ use crate::identity::{Identity, Origin, as_uuid, derived_id};
 /// ```
 ///
 /// A task is a session with one segment. If the id of the task is a UUID, session and segment have
-/// this id. Otherwise they have an id that is derived from the task's id. The program rewrites the
-/// whole array, and can shorten earlier messages.
+/// this id. Otherwise both have an id that is derived from the task's id. Every write of the
+/// program replaces the whole array, and can shorten earlier messages.
 ///
-/// The header of a newer file contains the id of the session, which is `{session}__{agent}` for a
-/// subagent. The segment id of a subagent is derived from the session and the name of the file.
+/// The header of a newer file contains the id of the session. For a subagent, this id has the form
+/// `{session}__{agent}`. The segment id of a subagent is derived from the session and the name of
+/// the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Cline;
 
-/// The tasks of Roo Code, which began as a copy of Cline. Tasks have UUIDs. Old tasks are named by
-/// a time, and have the same ids as a task of Cline with that name.
+/// The tasks of Roo Code, which began as a copy of Cline. Tasks have UUIDs. The name of an old task
+/// is a time instead. Such a task gets the same ids as a task of Cline with the same name.
 #[derive(Clone, Copy, Debug)]
 pub struct RooCode;
 
@@ -149,8 +150,8 @@ fn is_newer(file: &Candidate<'_>) -> bool {
         && file.head_contains("\"updated_at\"")
 }
 
-/// Returns the ids of a task. The ids do not depend on the program, because a copy of an old task
-/// of Roo Code in another folder looks like a task of Cline.
+/// Returns the ids of a task. The ids do not depend on the program. A copy of an old task of Roo
+/// Code in another folder looks like a task of Cline, and must get the same ids as the original.
 fn identity(file: &Candidate<'_>) -> Identity {
     let task = file.folder();
     let id = as_uuid(task).unwrap_or_else(|| derived_id(Cline.name(), task));
@@ -161,7 +162,8 @@ fn identity(file: &Candidate<'_>) -> Identity {
 const EDITORS: [&str; 5] = ["Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf"];
 
 /// Returns the folders of an extension's tasks in VS Code and its variants. The list has the
-/// folders on macOS, on Linux, on Windows, and on a computer to which an editor is connected.
+/// folders on macOS, Linux and Windows, and the folders on a remote computer to which an editor
+/// connects.
 fn extension_folders(environment: &Environment, extension: &str) -> Vec<PathBuf> {
     let home = environment.home();
     let configured = [

@@ -25,7 +25,8 @@ use crate::time::time_in;
 /// sessions/rollout-{time}-{thread}.json                          the first versions: one document
 /// ```
 ///
-/// A session is a thread. The first log of a thread is the segment with the id of the thread.
+/// Each thread becomes a session. The first log of a thread becomes the segment with the id of the
+/// thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Codex;
 
@@ -64,8 +65,8 @@ impl Format for Codex {
         let named = first_id.or_else(|| field(&meta["id"]));
         let segment = last_id.or(named);
         let segment = segment.unwrap_or_else(|| derived_id(self.name(), first.as_json()));
-        // The name of an old log contains only the id of the log. The thread is then in the first
-        // entry, and usually has the same id.
+        // The name of an old log contains only the id of the log. The id of the thread is then in
+        // the first entry, and is usually the same id.
         let thread = match last_id {
             Some(_) => named,
             None => field(&meta["id"]).or(named),
@@ -108,7 +109,8 @@ impl Format for Codex {
             ..Description::default()
         };
         match item["type"].as_str() {
-            // An event repeats a message that is also an item.
+            // The text of an event is not returned, because the log also contains this text as an
+            // item.
             _ if is_event => match item["type"].as_str() {
                 Some("thread_name_updated") => {
                     Description { title: text("thread_name"), ..described }
@@ -143,9 +145,9 @@ impl Format for Codex {
     }
 }
 
-/// Returns the origin of a session from its description. The origin is the first of these that
-/// exists: the log that the session continues, the thread that was forked, or the parent thread of
-/// a subagent.
+/// Returns the origin that the description of a session names. The origin is the first of these
+/// that exists: the log that the session continues, the thread that was forked, or the parent
+/// thread of a subagent.
 fn origin(meta: &Value, thread: Uuid) -> Option<Origin> {
     let field = |value: &Value| as_uuid(value.as_str()?);
     let base = &meta["history_base"];
@@ -173,7 +175,7 @@ fn content_text(content: &Value) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
-/// Returns the output of a tool. Some outputs are JSON in a text, with a field of the same name.
+/// Returns the output of a tool. Some outputs are a text that contains JSON with a field `output`.
 fn output_text(output: &Value) -> Option<String> {
     let Some(text) = output.as_str() else { return content_text(output) };
     let inner: Value = serde_json::from_str(text).unwrap_or_default();

@@ -19,9 +19,9 @@ use crate::time::time_in;
 /// ~/.copilot/session-state/{session}.jsonl           in old versions
 /// ```
 ///
-/// The session has the id in the name of the folder or file. If the name of the file contains the
-/// id, the segment has the same id. The segment id of an `events.jsonl` is derived from the
-/// session.
+/// The name of the folder or of the file contains the id of the session. If the name of the file
+/// contains this id, the segment has the same id. The segment id of an `events.jsonl` is derived
+/// from the id of the session.
 #[derive(Clone, Copy, Debug)]
 pub struct CopilotCli;
 

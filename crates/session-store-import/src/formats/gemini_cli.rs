@@ -22,13 +22,13 @@ use crate::time::time_in;
 /// ~/.gemini/tmp/{project}/chats/session-{time}-{short id}.json     old: one document
 /// ```
 ///
-/// The session has the id in the header. The segment of a log of lines has the same id. The segment
-/// id of a document is derived, because a session can have both files if an old version of the
-/// program began it and a newer version continued it.
+/// The header contains the id of the session. The segment of a log of lines has the same id. The
+/// segment id of a document is derived, because one session can have a document and a log of lines:
+/// an old version of the program began the session, and a newer version continued it.
 ///
 /// The program changes messages of a document after it has written them, for example to add the
-/// result of a tool. The entries of a document are its header, without the fields that change with
-/// every message, and then its messages.
+/// result of a tool. The first entry of a document is its header, without the fields that change
+/// with every message. The other entries are the messages.
 #[derive(Clone, Copy, Debug)]
 pub struct GeminiCli;
 

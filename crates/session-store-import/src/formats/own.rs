@@ -1,5 +1,5 @@
-//! The layout of this project's own file store. The agent program that first had this layout has a
-//! newer one, which this format reads too.
+//! The layout of this project's own file store. The layout comes from an agent program, which has a
+//! newer layout today. This format reads both layouts.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ use crate::time::time_of;
 ///
 /// ```text
 /// {session}/{segment}.jsonl            a log
-/// {session}/{segment}.trace.jsonl      its trace
+/// {session}/{segment}.trace.jsonl      the trace of this log
 /// pods/{name}/metadata.json            a pod
 /// ```
 ///
@@ -29,7 +29,7 @@ use crate::time::time_of;
 /// session/segments/{segment}.jsonl     a log of this session
 /// ```
 ///
-/// A log and its trace can also be beside each other in any other folder.
+/// A log and its trace can also be in any other folder, if both are in the same folder.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnLayout;
 
@@ -40,7 +40,7 @@ impl Format for OwnLayout {
         "session-store"
     }
 
-    /// A store has no default place.
+    /// Returns no folder, because a store has no default place.
     fn default_folders(&self, _environment: &Environment) -> Vec<PathBuf> {
         Vec::new()
     }
@@ -106,7 +106,8 @@ impl Format for OwnLayout {
     }
 }
 
-/// Returns the segment of a trace, by the name of the file.
+/// Returns the segment that the file name of a trace contains, or `None` if the file is not a
+/// trace.
 fn trace_of(file: &Candidate<'_>) -> Option<Uuid> {
     as_uuid(file.stem("jsonl")?.strip_suffix(".trace")?)
 }
@@ -116,7 +117,7 @@ fn is_segments(file: &Candidate<'_>) -> bool {
     session_of_manifest(file).is_some()
 }
 
-/// Returns the session that the file `session.json` beside the folder `segments` names.
+/// Returns the session that is named in the file `session.json` beside the folder `segments`.
 fn session_of_manifest(file: &Candidate<'_>) -> Option<Uuid> {
     if file.folder() != "segments" {
         return None;
@@ -125,8 +126,8 @@ fn session_of_manifest(file: &Candidate<'_>) -> Option<Uuid> {
     as_uuid(manifest["session_id"].as_str()?)
 }
 
-/// Returns the origin that the first entry names. The origin is in the same session, unless the
-/// entry names another session.
+/// Returns the origin that the first entry names. The session of the origin is `session`, unless
+/// the entry names another session.
 fn origin_in(session: Uuid, first: &LogEntry) -> Option<Origin> {
     let value: Value = first.decode().ok()?;
     let origin = value.get("forked_from").or_else(|| value.get("compacted_from"))?;

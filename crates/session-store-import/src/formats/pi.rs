@@ -21,9 +21,10 @@ use crate::time::time_in;
 /// ```
 ///
 /// The first entry of a log is the header of the session. A log is one session with one segment,
-/// and both have the id in the header. An id that is not a UUID was chosen by the user. The ids are
-/// then derived from this id alone, because the program can change the rest of the header. A forked
-/// session names the file of its parent.
+/// and both have the id from the header. An id that is not a UUID was chosen by the user. Session
+/// and segment then have an id that is derived from the user's id alone, because the program can
+/// change the rest of the header. The header of a forked session names the file of the parent
+/// session.
 #[derive(Clone, Copy, Debug)]
 pub struct Pi;
 
@@ -38,7 +39,7 @@ pub struct Pi;
 /// ```
 ///
 /// A log that was reset or deleted keeps its ids. A checkpoint is a segment with its own id. The
-/// segment of a topic or a trajectory is derived from the name of the file.
+/// segment id of a topic or a trajectory is derived from the name of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenClaw;
 
@@ -129,9 +130,9 @@ impl Format for OpenClaw {
             return Some(FileKind::Companion("indexes of sessions"));
         }
         let stem = log_stem(file.name())?;
-        // Outside of OpenClaw's folders, a file is recognized by its name, so that a copy of the
-        // log has the same ids. The plain name `{session}.jsonl` is left to pi, which gives the
-        // same ids.
+        // A copy of a log outside of OpenClaw's folders must have the same ids as the log. So such
+        // a copy is recognized by its name. A copy with the plain name `{session}.jsonl` is not
+        // recognized here but by the format of pi, which returns the same ids.
         let has_own_name = uuids_in(stem).next().is_some_and(|id| is_session(stem, id))
             && (as_uuid(stem).is_none() || file.stem("jsonl").is_none());
         let is_ours = is_placed && is_below_ours
@@ -160,7 +161,7 @@ impl Format for OpenClaw {
         true
     }
 
-    /// A stored log of OpenClaw is recognized as a log of pi.
+    /// Returns false, because a stored log of OpenClaw is recognized as a log of pi.
     fn recognize(&self, _first: &[LogEntry]) -> bool {
         false
     }
@@ -182,7 +183,8 @@ fn is_header(file: &Candidate<'_>) -> bool {
     (has(r#""type":"session""#) || has(r#""type": "session""#)) && has("\"cwd\"")
 }
 
-/// Returns the name of a log without its ending. The log may have been reset or deleted.
+/// Returns the name of a log without the ending `.jsonl`. Also removes the ending that the program
+/// adds when it resets or deletes the log.
 fn log_stem(name: &str) -> Option<&str> {
     let (stem, ending) = name.split_once(".jsonl")?;
     let is_kept = ["", ".reset.", ".deleted."].iter().any(|kept| match *kept {
@@ -192,7 +194,8 @@ fn log_stem(name: &str) -> Option<&str> {
     is_kept.then_some(stem)
 }
 
-/// Returns the log of the parent session, whose id is in the name of its file.
+/// Returns the log of the parent session. The header names the file of this log, and the name of
+/// the file contains the id.
 fn parent_of(header: &Value) -> Option<Origin> {
     let path = header["parentSession"].as_str().or_else(|| header["branchedFrom"].as_str())?;
     let parent: Uuid = uuids_in(path).last()?;

@@ -20,8 +20,9 @@ use crate::time::time_in;
 /// ~/.qwen/projects/{project}/archive/{session}.jsonl
 /// ```
 ///
-/// The session and its segment have the id in the name, in upper or lower case. The entries form a
-/// tree by `parentUuid`, as in Claude Code. The messages consist of parts, as in Gemini.
+/// The session and its segment have the id from the name of the file. The id can be in upper or
+/// lower case. The field `parentUuid` links the entries to a tree, as in Claude Code. The messages
+/// consist of parts, as in Gemini.
 #[derive(Clone, Copy, Debug)]
 pub struct QwenCode;
 
@@ -73,7 +74,7 @@ impl Format for QwenCode {
     }
 }
 
-/// Returns the output in a part that is the response of a function.
+/// Returns the output of a function, if the part is the response of a function.
 fn result_text(part: &Value) -> Option<String> {
     let response = &part["functionResponse"]["response"];
     let output = response["output"].as_str().or_else(|| response["error"].as_str());

@@ -13,7 +13,7 @@ fn entry(json: &str) -> LogEntry {
     LogEntry::from_json(json).unwrap()
 }
 
-/// The id of a log, which its program gives or which is derived from a name.
+/// The id of a log. Either the program gives the id, or the id is derived from a name.
 enum Id {
     Given(&'static str),
     Derived(&'static str, String),
@@ -154,7 +154,7 @@ fn a_forked_session_of_pi_names_its_parent() {
     assert!(logs.trace(*key)[0].to_string().contains(S));
 }
 
-/// Each entry, and its format, role, text, call of a tool, title and parent.
+/// For each entry, the expected format, role, text, call of a tool, title and parent.
 #[rstest]
 #[case::pi_user(&Pi, r#"{"type":"message","id":"b","parentId":"a","message":{"role":"user","content":[{"type":"text","text":"hi"}]}}"#, Some(Role::User), Some("hi"), None, None, Some("a"))]
 #[case::pi_call(&Pi, r#"{"type":"message","message":{"role":"assistant","content":[{"type":"thinking","thinking":"…"},{"type":"toolCall","name":"read","arguments":{"path":"a"}}]}}"#, Some(Role::Assistant), None, Some(("read", r#"{"path":"a"}"#)), None, None)]

@@ -35,7 +35,7 @@ fn entries_are_stored_byte_for_byte(
     assert_eq!(logs.stored()[0].0.session_id.to_string(), S);
 }
 
-/// A log that is too large to be kept in memory is read twice.
+/// The log is too large to be kept in memory, so the import reads it twice.
 #[test]
 fn a_large_log_is_stored_whole_and_extended() {
     let line = format!("{{\"a\":\"{}\"}}\n", "x".repeat(100_000));

@@ -36,8 +36,8 @@ fn a_file_is_classified(
     assert_eq!(Codex.classify(&Candidate::new(&path, head.as_bytes())), expected);
 }
 
-/// The name of a file with the ids that it contains, the payload of the first entry, the thread,
-/// the segment and the origin.
+/// The cases give the name of a file and the payload of its first entry. The expected results are
+/// the thread, the segment and the origin.
 #[rstest]
 #[case::thread(S, "{}", S, S, None)]
 #[case::thread_of_the_entry(G, &format!("{{\"id\":\"{S}\"}}"), S, G, None)]
@@ -73,7 +73,7 @@ fn the_origin_names_the_last_common_entry() {
     assert_eq!(origin.entry.as_deref(), Some("41"));
 }
 
-/// The form of the first versions.
+/// The first versions of Codex wrote one document.
 #[test]
 fn a_document_becomes_a_log() {
     let document = format!(

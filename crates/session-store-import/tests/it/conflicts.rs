@@ -58,7 +58,7 @@ fn a_fork_keeps_both_and_is_found_again() {
     let grown = logs.import();
     assert_eq!((grown.states(), logs.stored().len()), (vec![State::Extended], 2));
     assert_eq!((grown.reports[0].entries, grown.reports[0].new), (4, 1));
-    // A third form is a fork of the fork.
+    // A third form of the log is stored as a fork of the first fork.
     logs.put(FILE, "{\"n\":1}\n{\"n\":20}\n{\"n\":300}\n");
     let third = logs.import();
     assert_eq!((third.states(), logs.stored().len()), (vec![State::Imported], 3));
@@ -79,7 +79,8 @@ fn two_machines_are_both_kept_with_fork() {
     assert_eq!(logs.stored().len(), 2);
 }
 
-/// With `replace`, each of the two files would delete the entries of the other file.
+/// Two files have the same segment. If `replace` applied to the second file, the second file would
+/// delete the entries of the first file.
 #[test]
 fn two_files_of_one_segment_do_not_replace_each_other() {
     let mut logs = Logs::with(&[(&format!("a/{FILE}"), OLD), (&format!("b/{FILE}"), "{}\n")]);
@@ -101,7 +102,7 @@ fn a_log_that_is_behind_is_not_replaced() {
     assert_eq!(main_log(&logs), OLD);
 }
 
-/// Row 29 of the reports: a log was salvaged, and its file was repaired later.
+/// Row 29 of the reports: an import salvaged a log, and the user repaired the log's file later.
 #[test]
 fn a_repaired_file_replaces_the_salvaged_log() {
     let mut logs = Logs::with(&[(FILE, "{\"n\":1}\n{\"n\":2\n{\"n\":3}\n")]);
@@ -128,7 +129,8 @@ fn a_log_whose_first_entry_changed_is_kept_whole_beside_the_old_one() {
     assert_eq!(logs.import().states(), [State::Unchanged]);
 }
 
-/// The first entry of a fork contains the index of the turn, which `tree` and the agent crate read.
+/// The first entry of a fork contains the index of the turn. The command `tree` and the agent crate
+/// read this index.
 #[rstest]
 #[case::own_layout(
     &format!("{S}/{S}.jsonl"),

@@ -1,4 +1,4 @@
-//! Tests of storing several logs at once, and of the calls of the import.
+//! Tests of imports with several jobs, and of the calls that an import makes to its callbacks.
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;
@@ -11,7 +11,7 @@ use crate::logs::Logs;
 fn many() -> Logs {
     let logs = Logs::new();
     for n in 0..200 {
-        // Every third log is refused.
+        // The content of every third log is invalid, so the log is refused.
         let line = if n % 3 == 0 { "[]\n" } else { "{}\n" };
         logs.put(&format!("{n:03}.jsonl"), format!("{{\"n\":{n}}}\n{line}"));
     }

@@ -100,7 +100,7 @@ impl Imported {
         found.unwrap_or_else(|| panic!("no report of {name}: {:?}", self.reports))
     }
 
-    /// Returns the kinds of files that were not taken, with their numbers.
+    /// Returns the kinds of files that were not imported, with the number of files of each kind.
     pub(crate) fn passed_over(&self) -> Vec<(&str, usize)> {
         let kinds = self.summary.passed_over.iter();
         kinds.map(|(kind, files)| (kind.as_str(), files.count)).collect()

@@ -1,4 +1,4 @@
-//! Tests of the layout of this project's own file store, and of its newer form.
+//! Tests of the layout of this project's own file store, and of the newer form of this layout.
 
 use session_store_core::PodStore;
 use session_store_import::{FileKind, Format, OnConflict, OwnLayout, Role, State, format_of};
@@ -47,7 +47,7 @@ fn a_session_can_be_named_by_a_file() {
     assert_eq!(stored[0].0.session_id.to_string(), S);
     assert_eq!((stored.len(), logs.trace(stored[0].0).len()), (1, 1));
     assert_eq!(imported.passed_over(), [("descriptions of sessions", 1)]);
-    // Also if the user names the folder of the segments.
+    // The ids are the same if the user names the folder of the segments.
     let again = logs.import_paths(&[logs.path("w/session/segments")]);
     assert_eq!(again.states(), [State::Unchanged; 2]);
 }

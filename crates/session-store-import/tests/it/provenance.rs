@@ -22,7 +22,7 @@ fn a_new_segment_gets_one_line_in_its_trace() {
     assert_eq!(trace[0]["origin"]["segment_id"], S);
     let session = S.parse().unwrap();
     assert_eq!(imported_origin(&logs.store, key).unwrap(), Some(Origin::new(session, session)));
-    // A later import, from another place, does not add a line.
+    // A later import of the same log from another folder does not add a second line.
     std::fs::rename(logs.path("p"), logs.path("q")).unwrap();
     logs.put(&format!("q/{S}/subagents/agent-a1.jsonl"), "{}\n{}\n");
     assert_eq!(logs.import().states(), [State::Extended, State::Unchanged]);

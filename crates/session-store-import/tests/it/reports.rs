@@ -1,4 +1,5 @@
-//! One case for each kind of trouble that users of other tools reported in public.
+//! Tests of the problems that users of other tools reported in public, with one case for each kind
+//! of problem.
 //!
 //! The numbers in the names of the cases only order the cases.
 
@@ -9,7 +10,8 @@ use crate::logs::{G, Logs, S};
 
 const OTHER: &str = "5d1c1f6e-1111-4222-8333-00000000c0de";
 
-/// Each file of the case with its state, its session and whether the segment has the same id.
+/// Each case is a list of files. For each file, the case gives the state, the session, and whether
+/// the segment has the same id as the session.
 #[rstest]
 #[case::row_1_a_resumed_thread_of_codex(
     &[
@@ -154,14 +156,15 @@ fn row_16_a_compressed_log_is_the_same_log() {
     std::fs::remove_file(logs.path(&name)).unwrap();
     logs.put(&format!("{name}.zst"), zstd::encode_all(content.as_bytes(), 0).unwrap());
     assert_eq!(logs.import().states(), [State::Unchanged]);
-    // The plain file is stored, and its twin is the same log.
+    // The plain file is stored. The compressed file beside it contains the same log, so nothing
+    // more is stored.
     logs.put(&name, format!("{content}{{\"n\":3}}\n"));
     let imported = logs.import();
     assert_eq!(imported.states(), [State::Extended, State::Unchanged]);
     assert!(imported.of(&format!("{name}.zst")).reason.is_some());
 }
 
-/// Rows 17, 22, 23, 24 and 36: files of forms that are not taken.
+/// Rows 17, 22, 23, 24 and 36: files in forms that are not imported.
 #[test]
 fn row_17_files_that_are_not_taken_are_counted_by_kind() {
     let logs = Logs::with(&[
@@ -258,7 +261,7 @@ fn row_27_whole_records_are_salvaged(
     assert_eq!((report.entries, report.oddities.salvaged.len()), (entries, lines));
 }
 
-/// Row 33: empty files by the thousand.
+/// Row 33: thousands of empty files.
 #[test]
 fn row_33_an_empty_file_makes_no_segment() {
     let logs = Logs::with(&[("a.jsonl", ""), ("b.jsonl", "\n \n"), (&format!("{S}.jsonl"), "")]);
