@@ -1,17 +1,19 @@
-//! `BestEffort`: a wrapper for stores without conditional writes. It first checks the head (the
-//! state of a log's end) or the pod (a named agent), and then writes.
+//! `BestEffort`: a wrapper for stores without conditional writes. For a conditional write, the
+//! wrapper first checks the stored data and then writes. It checks the head of a log (the state of
+//! the log's end) or a pod (a named agent).
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Pod, PodName, PodStore, SegmentId, SegmentRef,
     SessionId, Store, StoreError, StoreExt, forward_pod_store, forward_store,
 };
 
-/// A store with conditional writes that are not atomic: they check first and then write.
+/// A store with conditional writes that are not atomic. Each write first checks the condition and
+/// then writes.
 ///
 /// **Another writer can write between the check and the write.** Also, a log that was truncated and
-/// has grown to the same length counts as unchanged. The wrapper is therefore correct only if one
-/// writer at a time uses a segment or a pod. If the inner store has its own conditional writes, the
-/// wrapper calls these.
+/// has then grown to its old length counts as unchanged. The wrapper is therefore correct only if
+/// one writer at a time uses a segment or a pod. If the inner store has conditional writes of its
+/// own, the wrapper calls these writes instead.
 #[derive(Clone, Debug)]
 pub struct BestEffort<S>(pub S);
 
@@ -28,7 +30,7 @@ impl<S: Store> BestEffort<S> {
     }
 }
 
-/// Fails unless the head of the segment is `expected`.
+/// Returns an error if the head of the segment is not `expected`.
 fn check<S: Store>(segment: SegmentRef<'_, S>, expected: Option<Head>) -> Result<(), StoreError> {
     let actual = segment.head()?;
     if actual == expected { Ok(()) } else { Err(StoreError::Conflict { expected, actual }) }

@@ -14,10 +14,10 @@ use crate::writer::SegmentWriter;
 /// Forks a segment at a turn boundary, into a new segment of the same session.
 ///
 /// The conversation continues in the new segment with the state after `at_turn_index` turns of the
-/// source. 0 is the point directly after the source's `segment_start`. The new segment begins with
-/// a `segment_start` that names its origin and contains the state. So the new segment can be read
-/// alone, even after the source is deleted. Entries of unknown kinds are not part of the state and
-/// are not copied.
+/// source. If `at_turn_index` is 0, the state is the state directly after the source's
+/// `segment_start`. The new segment begins with a `segment_start`, which contains the state and
+/// names the origin. So the new segment can be read without the source, even after the source is
+/// deleted. Entries of unknown kinds are not part of the state and are not copied.
 ///
 /// # Errors
 /// [`AgentError::NoSuchTurn`] and [`AgentError::Replay`]. Otherwise as [`Store::read_page`] and
@@ -33,7 +33,7 @@ pub fn fork_at<S: Store>(
     branch(store, session_id, state, lineage)
 }
 
-/// Forks a segment like [`fork_at`], into a new session.
+/// Forks a segment like [`fork_at`]. The new segment is in a new session.
 ///
 /// # Errors
 /// As [`fork_at`].
@@ -48,8 +48,8 @@ pub fn fork_session_at<S: Store>(
     branch(store, SessionId::new(), state, lineage)
 }
 
-/// Continues from the end of a segment with a shorter history, in a new segment of the same
-/// session.
+/// Creates a segment that continues the conversation with a shorter history. The new segment is in
+/// the same session, and continues from the end of the existing segment.
 ///
 /// `summarize` returns the new history. The rest of the state is kept.
 ///
@@ -81,7 +81,7 @@ fn branch<S: Store>(
     Ok((writer, state))
 }
 
-/// Returns the state after a number of turns. Entries after that point are not replayed.
+/// Returns the state after a number of turns. Entries after these turns are not replayed.
 fn state_at<S: Store>(
     store: &S,
     session_id: SessionId,
@@ -91,7 +91,7 @@ fn state_at<S: Store>(
     let mut state = RestoredState::default();
     for entry in store.entries(session_id, segment_id, 0) {
         let entry = entry?;
-        // The start belongs to every state of the segment, also to the state after 0 turns.
+        // A `segment_start` belongs to every state of the segment, even to the state after 0 turns.
         let is_start = state.entry_count == 0 && Kind::of(&entry) == Some(Kind::SegmentStart);
         if state.turn_index == at_turn_index && !is_start {
             return Ok(state);

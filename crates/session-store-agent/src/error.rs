@@ -36,7 +36,7 @@ pub enum AgentError {
         found: usize,
     },
 
-    /// The segment does not have this turn.
+    /// The segment does not have the requested turn.
     #[error("segment {segment_id} has no turn {at_turn_index}: {turns} turns have ended in it")]
     NoSuchTurn {
         /// The segment.

@@ -1,4 +1,4 @@
-//! `Json`: a JSON value of any type, kept as its text, for the payloads of records.
+//! `Json`: a JSON value of any type, for the payloads of records. The value is kept as text.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use session_store_core::{LogEntry, StoreError};
 
-/// A JSON value of any type, kept as its text, so that numbers, escapes and unknown fields are not
-/// changed.
+/// A JSON value of any type. The value is kept as text, so that numbers, escapes and unknown fields
+/// are not changed.
 ///
 /// A clone shares the text. `Debug` prints only the start of the text, because logs can contain
-/// secrets. Only `serde_json` can serialize the value.
+/// secrets. Serializing the value only works with `serde_json`.
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 

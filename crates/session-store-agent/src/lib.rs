@@ -8,11 +8,11 @@
 //!
 //! A runtime appends to the end of a segment, and forks the segment if another writer has appended.
 //! A runtime can also return to an earlier turn, compact the history, and rebuild its state after a
-//! crash. A check for other writers before each append is not enough, because another writer can
-//! append between the check and the append. A lock would exclude other processes. Therefore every
-//! append of this crate is conditional: the store appends only if the log has not changed since the
-//! writer last saw its end. If another writer has appended, the writer continues in a new segment
-//! of the same session.
+//! crash. A check for other writers before each append would not be enough, because another writer
+//! can append between the check and the append. A lock would exclude other processes for as long as
+//! the agent runs. Therefore every append of this crate is conditional: the store appends only if
+//! the log has not changed since the writer last saw the end of the log. If another writer has
+//! appended, the writer continues in a new segment of the same session.
 //!
 //! ```
 //! use serde_json::json;
@@ -24,7 +24,7 @@
 //! let store = MemoryStore::new();
 //! let start = |_| Ok(vec![RestoredState::default().start(None)?.into_entry()]);
 //!
-//! // Two runtimes open the agent by its name. The first one creates its session.
+//! // Two runtimes open the agent by its name. The first runtime creates the agent's session.
 //! let (mut first, mut state) = open_pod(&store, &"coder".parse()?, start)?;
 //! let (mut second, _) = open_pod(&store, &"coder".parse()?, start)?;
 //!
@@ -32,7 +32,7 @@
 //! first.append(&question)?;
 //! state.apply(&question)?;
 //!
-//! // The second runtime has not read that entry, so its own entry goes to a fork.
+//! // The second runtime has not read the question, so its own entry goes to a fork.
 //! let request = Record::new(Kind::UserInput, &json!({"text": "Add a test."}))?.into_entry();
 //! let outcome = second.append_or_fork(&[request], |from| {
 //!     let state = RestoredState::default(); // the state that the second runtime knows
@@ -52,7 +52,7 @@
 //! # Parts
 //!
 //! - [`SegmentWriter`] appends entries of any kind, forks on a conflict, and rolls back. If the
-//!   reply to an append is lost, the writer finds out the outcome.
+//!   reply to an append is lost, the writer finds out whether the entries are stored.
 #![cfg_attr(
     feature = "async",
     doc = "- [`AsyncWriter`] (feature `async`) does the same from asynchronous code, with any runtime."
@@ -64,20 +64,20 @@
 //! - [`Record`] and [`Kind`] define the entries that the other parts interpret. [`replay()`]
 //!   computes a [`RestoredState`] from records, and [`restore()`] opens a writer together with its
 //!   state.
-//! - [`fork_at`], [`fork_session_at`] and [`compact`] create segments from existing ones.
-//!   [`SessionTree`] reads their tree.
+//! - [`fork_at`], [`fork_session_at`] and [`compact`] create segments from existing segments.
+//!   [`SessionTree`] reads the tree of all segments of a session.
 //! - [`open_pod`] opens a conversation by the name of an agent.
 //!
 //! # The start of a segment
 //!
 //! A segment begins with a `segment_start` that contains everything needed to continue: session,
-//! lineage, system prompt, configuration, history and totals. Every segment can therefore be read
-//! alone, even after the segment from which it was forked is deleted. A fork never writes to that
-//! segment. The cost is that the first entry of a fork repeats the history.
+//! lineage, system prompt, configuration, history and totals. A reader of a fork therefore does not
+//! need the old segment, which can even be deleted. Also, a fork never writes to the old segment.
+//! The cost is that the first entry of a fork repeats the history.
 //!
-//! The turns of each segment are counted separately. In an [`Origin`], `at_turn_index` is the
-//! number of `turn_end` records before the fork, in the segment that was forked. 0 is the point
-//! directly after the `segment_start`.
+//! The turns of each segment are counted separately. In an [`Origin`], `at_turn_index` counts the
+//! `turn_end` records of the old segment before the fork. 0 is the point directly after the
+//! `segment_start` of the old segment.
 //!
 //! # Unusual logs
 //!

@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 use session_store_core::{LogEntry, SegmentId};
 
-/// A point in another segment: its start, or the end of one of its turns. A turn ends at each
+/// A point in another segment: the start of the segment, or the end of a turn. A turn ends at each
 /// `turn_end` record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
     /// The segment. The segment can be in another session, and may have been deleted.
     pub segment_id: SegmentId,
-    /// The number of turns of that segment before the point. 0 is the point directly after the
-    /// segment's start.
+    /// The number of turns of the other segment before the point. 0 is the point directly after the
+    /// `segment_start`.
     pub at_turn_index: usize,
 }
 
@@ -30,9 +30,9 @@ pub enum Lineage {
 impl Lineage {
     /// Returns the lineage in the first entry of a segment.
     ///
-    /// Returns `None` if the entry does not name an origin in the form above. A log of another
-    /// program usually names none, so it has no parent in the tree of segments. If an entry has
-    /// both fields, `forked_from` is used.
+    /// Returns `None` if the entry does not name an origin in the form that [`Lineage`] describes.
+    /// The first entry of another program's log usually does not name an origin, so such a segment
+    /// has no parent in the tree of segments. If an entry has both fields, `forked_from` is used.
     #[must_use]
     pub fn of(first: &LogEntry) -> Option<Self> {
         let fields: LineageFields = first.decode().ok()?;

@@ -1,5 +1,5 @@
 //! Opens a conversation by the name of a pod. A pod is a named agent with a pointer to its active
-//! session and segment. The result is a writer at the end of that segment.
+//! session and segment. The result is a writer at the end of the active segment.
 
 use session_store_core::{
     ActiveSegment, Capability, LogEntry, Pod, PodName, PodStore, PodStoreExt, SegmentId,
@@ -15,13 +15,13 @@ use crate::writer::SegmentWriter;
 /// Opens a writer at the end of the pod's conversation. Returns the writer and the state of the
 /// conversation.
 ///
-/// If the pod does not exist or has no pointer, the function creates a session and sets the pod's
-/// pointer to its first segment. This segment begins with the entries of `opening`. The other
-/// fields of the pod are kept. If several processes call the function at the same time, all
-/// processes open the same session ([P4]). The result of `opening` is discarded if another process
-/// is faster.
+/// If the pod does not exist or has no pointer, the function creates a session, and sets the pod's
+/// pointer to the first segment of the session. This segment begins with the entries of `opening`.
+/// The other fields of the pod are kept. If several processes call the function at the same time,
+/// all processes open the same session ([P4]). Only one process stores its result of `opening`. The
+/// other processes discard their results.
 ///
-/// A pod that points to a session without a segment is opened at the newest segment of the session.
+/// If the pointer names only a session and no segment, the newest segment of the session is opened.
 ///
 /// # Errors
 /// - [`AgentError::NoPods`] if the store does not have pods.
@@ -49,8 +49,8 @@ pub fn open_pod<S: Store>(
 
 /// Sets the pointer of a pod, for example after a fork or a compaction.
 ///
-/// Creates the pod if it does not exist. The other fields of the pod are kept, also fields that
-/// another process changes at the same time.
+/// Creates the pod if it does not exist. The other fields of the pod are kept, even if another
+/// process changes them at the same time.
 ///
 /// # Errors
 /// [`AgentError::NoPods`]. [`StoreError::Unsupported`] if the store does not have
@@ -69,11 +69,12 @@ pub fn point_pod<S: Store + ?Sized>(
     Ok(())
 }
 
-/// Returns whether a session contains claims on pod names instead of a conversation.
+/// Returns whether a session is the session in which earlier versions recorded the use of pod
+/// names. Such a session is not a conversation.
 ///
-/// Earlier versions of this crate kept one session with a fixed id. Its log recorded which process
-/// had used the name of each pod first. This session is no longer needed and can be deleted. A
-/// program that lists sessions for people should leave out this session.
+/// Earlier versions of this crate kept one session with a fixed id. For each pod, the log of this
+/// session recorded the first process that used the pod's name. The session is no longer needed and
+/// can be deleted. A program that lists sessions for people should leave out this session.
 #[must_use]
 pub fn is_claims_session(session_id: SessionId) -> bool {
     // A UUID of version 8 that ends with the letters "claims".
@@ -81,8 +82,8 @@ pub fn is_claims_session(session_id: SessionId) -> bool {
     *session_id.as_bytes() == CLAIMS.to_be_bytes()
 }
 
-/// Returns the segment to which a pointer leads. If the pointer has no segment, returns the newest
-/// segment of the session. If the session has no segment, creates one.
+/// Returns the segment to which a pointer leads. If the pointer names no segment, returns the
+/// newest segment of the session. If the session has no segment, creates its first segment.
 fn resolve<S: Store>(
     store: &S,
     active: ActiveSegment,
@@ -105,7 +106,7 @@ fn create_first_segment<S: Store>(
     session_id: SessionId,
     opening: &mut impl FnMut(SessionId) -> Result<Vec<LogEntry>, StoreError>,
 ) -> Result<SegmentId, StoreError> {
-    // The segment has the same UUID as its session. All processes that create the segment therefore
+    // The first segment has the same UUID as its session. So all processes that try to create it
     // use the same id, and only one process succeeds.
     let segment_id = SegmentId::from_bytes(*session_id.as_bytes());
     match SegmentWriter::create_as(store, session_id, segment_id, &opening(session_id)?) {
@@ -114,17 +115,21 @@ fn create_first_segment<S: Store>(
     }
 }
 
-/// Creates a session for a pod without a pointer, and sets the pointer, unless another process is
-/// faster. In both cases the caller must read the pod again.
+/// Creates a session for a pod without a pointer, and sets the pointer. If another process is
+/// faster, leaves the pod to this process. In both cases the caller must read the pod again.
 ///
-/// There are three steps: put the pod with a session but without a segment, create the first
-/// segment, and put the pod with the segment. The first put decides which process creates the
-/// session. A slower process finds the session in the pod, opens or creates the same first segment,
-/// and therefore does not leave a second session behind.
+/// There are three steps. The first step puts the pod with the id of the session, but without a
+/// segment. The second step creates the first segment. The third step puts the pod with the
+/// segment.
 ///
-/// A process can be killed between the steps. After the first step, the next `open_pod` creates the
-/// first segment. After the second step, the pointer still has no segment. The next `open_pod` then
-/// opens the newest segment of the session, which is the first segment.
+/// The first step is a conditional put, so only one process succeeds and determines the id of the
+/// session. A slower process finds this id in the pod, and opens or creates the same first segment.
+/// So the slower process does not leave a second session in the store.
+///
+/// A process can be killed between the steps. If it is killed after the first step, the next
+/// `open_pod` creates the first segment. If it is killed after the second step, the pointer still
+/// has no segment. The next `open_pod` then opens the newest segment of the session. The first
+/// segment is the only segment, so the next `open_pod` opens the first segment.
 fn create_conversation<S: Store>(
     store: &S,
     pods: &dyn PodStore,
@@ -140,8 +145,8 @@ fn create_conversation<S: Store>(
     }
     let segment_id = Some(create_first_segment(store, session_id, opening)?);
     let opened = with_pointer(Some(&claimed), ActiveSegment { session_id, segment_id })?;
-    // If another process has changed the pod meanwhile, for example after a fork, keep its pointer,
-    // because it is newer.
+    // If another process has changed the pod meanwhile, for example after a fork, keep the pointer
+    // of the other process, because this pointer is newer.
     put_unless_changed(pods, name, Some(&claimed), &opened)?;
     Ok(())
 }
@@ -160,8 +165,8 @@ fn put_unless_changed(
     }
 }
 
-/// Fails if the store does not have conditional puts. The error names `operation`, the function
-/// that the user called, because the user does not know `put_pod_if`.
+/// Fails if the store does not have conditional puts. The error names `operation`, which is the
+/// function that the user called. The user does not know `put_pod_if`, which the function calls.
 fn require_conditional_put<S: Store + ?Sized>(
     store: &S,
     operation: &'static str,

@@ -1,5 +1,5 @@
-//! Changes the pointer of a pod (the field `active`, which names the session and segment of its
-//! conversation) and keeps all its other fields.
+//! Changes the pointer of a pod and keeps all other fields of the pod. The pointer is the field
+//! `active`. It names the session and the segment of the pod's conversation.
 
 use std::fmt;
 

@@ -9,13 +9,14 @@ use session_store_core::{LogEntry, StoreError};
 
 /// The event that a record describes.
 ///
-/// In the log, the kind is the field `kind`, in lower case with underscores. Some programs write a
-/// prefix: `annotated_user_input` is read as [`UserInput`](Self::UserInput).
+/// In the log, the kind is the field `kind`, in lower case with underscores. Some programs write
+/// the prefix `annotated_` before some kinds: `annotated_user_input` is read as
+/// [`UserInput`](Self::UserInput).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
-    /// The first record of a segment: its lineage and the state at its start.
+    /// The first record of a segment: the lineage of the segment, and the state at its start.
     #[serde(alias = "annotated_segment_start")]
     SegmentStart,
     /// The start of a run.
@@ -29,10 +30,10 @@ pub enum Kind {
     /// The result of a tool call.
     #[serde(alias = "annotated_tool_result")]
     ToolResult,
-    /// An item that the runtime adds to the conversation.
+    /// An item that the runtime itself adds to the conversation.
     #[serde(alias = "annotated_system_item")]
     SystemItem,
-    /// The end of a turn. Segments are forked at such boundaries.
+    /// The end of a turn. A segment can be forked at each end of a turn.
     TurnEnd,
     /// The end of a successful run.
     RunCompleted,
@@ -40,11 +41,12 @@ pub enum Kind {
     RunErrored,
     /// The end of an interrupted run that is not continued.
     PausedTurnAbandoned,
-    /// A run that continues in this segment. The segment was compacted while the run was active.
+    /// A run that continues in this segment. The run began in an earlier segment, and was active
+    /// when the earlier segment was compacted.
     ActiveRunCheckpoint,
     /// A new configuration.
     ConfigChanged,
-    /// The resources that one call of the model used, such as the number of tokens.
+    /// The resources that one call of the model has used, such as tokens.
     LlmUsage,
     /// The state of an extension of the runtime.
     Extension,
@@ -52,8 +54,9 @@ pub enum Kind {
 
 /// An entry of the log and its kind: `{"kind": "…", "ts": milliseconds, …}`.
 ///
-/// Every entry can be converted to a record, and the conversion does not change its text. An entry
-/// of an unknown kind, or without the field `kind`, is a record without a [`kind`](Self::kind).
+/// Every entry can be converted to a record. The conversion does not change the text of the entry.
+/// An entry of an unknown kind, or without the field `kind`, becomes a record whose
+/// [`kind`](Self::kind) is `None`.
 ///
 /// ```
 /// use session_store_agent::{Kind, Record};
@@ -82,7 +85,8 @@ impl Record {
         Self::at(now(), kind, payload)
     }
 
-    /// Returns a record like [`new`](Self::new), with the time `ts` in milliseconds since 1970.
+    /// Returns a record like [`new`](Self::new), but with the time `ts`, in milliseconds since
+    /// 1970.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -102,7 +106,8 @@ impl Record {
         self.kind
     }
 
-    /// Returns the time in the field `ts`, in milliseconds since 1970, if the record has one.
+    /// Returns the time in the field `ts`, in milliseconds since 1970. Returns `None` if the record
+    /// has no such field.
     #[must_use]
     pub fn ts(&self) -> Option<u64> {
         #[derive(Deserialize)]
@@ -136,7 +141,7 @@ impl Kind {
     /// Returns the kind of an entry.
     ///
     /// Returns `None` if the field is missing, occurs twice, is not a string or has an unknown
-    /// value. The rest of the entry is not decoded, so it can be any JSON.
+    /// value. The other fields are not decoded, so they can contain any JSON.
     #[must_use]
     pub fn of(entry: &LogEntry) -> Option<Self> {
         #[derive(Deserialize)]

@@ -13,8 +13,8 @@ use crate::state::{RestoredState, StartState};
 
 /// Replays the entries of a segment, from the first entry on.
 ///
-/// A log without a `segment_start` is valid and starts with the default state. Entries of unknown
-/// kinds are counted and change nothing else.
+/// A log without a `segment_start` is valid. Its replay starts with the default state. Entries of
+/// unknown kinds are counted and change nothing else.
 ///
 /// # Errors
 /// As [`RestoredState::apply`].
@@ -50,10 +50,11 @@ pub enum ReplayError {
 }
 
 impl RestoredState {
-    /// Applies the following entries of the log, from [`entry_count`](Self::entry_count) on.
+    /// Applies the next entries of the log. The first of these entries must be the entry with the
+    /// index [`entry_count`](Self::entry_count).
     ///
     /// # Errors
-    /// As [`apply`](Self::apply). The entries before the failing one are applied.
+    /// As [`apply`](Self::apply). After an error, the entries before the failed entry are applied.
     pub fn advance<E: Borrow<LogEntry>>(
         &mut self,
         entries: impl IntoIterator<Item = E>,
@@ -64,7 +65,7 @@ impl RestoredState {
     /// Applies the next entry of the log.
     ///
     /// # Errors
-    /// [`ReplayError`], and the state is unchanged.
+    /// [`ReplayError`] if the entry cannot be applied. The state is then unchanged.
     pub fn apply(&mut self, entry: &LogEntry) -> Result<(), ReplayError> {
         let number = self.entry_count + 1;
         if let Some(kind) = Kind::of(entry) {
@@ -81,8 +82,8 @@ impl RestoredState {
         Ok(())
     }
 
-    /// Each arm first decodes all fields that it needs, and then changes the state. So an error
-    /// changes nothing.
+    /// Each arm decodes all fields that it needs before it changes the state. So the state is
+    /// unchanged after an error.
     fn apply_kind(&mut self, kind: Kind, entry: &LogEntry) -> Result<(), StoreError> {
         match kind {
             Kind::SegmentStart => *self = state_of_start(entry)?,
@@ -124,7 +125,7 @@ impl RestoredState {
 
     fn add_usage(&mut self, fields: &BTreeMap<String, Json>) {
         for (name, value) in fields {
-            // Leave out numbers that are not amounts.
+            // Leave out the numbers that are not amounts of a resource.
             if !["ts", "history_len"].contains(&name.as_str())
                 && let Ok(amount) = value.decode::<u64>()
             {
@@ -136,8 +137,8 @@ impl RestoredState {
 }
 
 fn state_of_start(entry: &LogEntry) -> Result<RestoredState, StoreError> {
-    // Decode the entry in two steps, because serde's flatten does not keep the text of a nested
-    // value.
+    // Decode the lineage and the state separately. One struct with serde's `flatten` would not keep
+    // the text of nested values.
     let lineage = entry.decode::<LineageFields>()?.lineage();
     let StartState { session_id, system_prompt, config, turn_count, usage, extensions, history } =
         entry.decode()?;

@@ -6,7 +6,7 @@ use crate::error::AgentError;
 use crate::state::RestoredState;
 use crate::writer::SegmentWriter;
 
-/// Opens a segment at its end. Returns the state of the conversation with the writer.
+/// Opens a segment at its end. Returns the writer and the state of the conversation.
 ///
 /// # Errors
 /// [`AgentError::Replay`]. Otherwise as [`SegmentWriter::open`].
@@ -18,12 +18,13 @@ pub fn restore<S: Store>(
     restore_from(store, session_id, segment_id, RestoredState::default())
 }
 
-/// Opens a segment like [`restore`], and reads only the entries that a saved state does not
-/// contain.
+/// Opens a segment like [`restore`], but starts with a saved state. Reads only the entries after
+/// this state.
 ///
-/// The state must be of this segment. If the log has fewer entries than the state, the result is an
-/// error. A log that was truncated and has grown again is not detected. A caller that truncates a
-/// log must therefore delete the log's saved states.
+/// The saved state must be a state of this segment. If the log has fewer entries than the state
+/// contains, the result is an error. But a log that was truncated and has then grown to at least
+/// this length is not detected. So a caller that truncates a log must delete the log's saved
+/// states.
 ///
 /// # Errors
 /// [`AgentError::StateAhead`]. Otherwise as [`restore`].

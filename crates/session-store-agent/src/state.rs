@@ -1,4 +1,5 @@
-//! `RestoredState`: the state of a conversation, and the record that starts a new segment with it.
+//! `RestoredState`: the state of a conversation, and the record that starts a new segment with this
+//! state.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +10,12 @@ use crate::json::Json;
 use crate::lineage::{Lineage, LineageFields};
 use crate::record::{Kind, Record};
 
-/// The state of a conversation after some entry of a segment, as [`replay`](crate::replay())
-/// computes it.
+/// The state of a conversation at one position in a segment. [`replay`](crate::replay()) computes
+/// the state from the entries before this position.
 ///
 /// The state serializes with `serde_json`. A runtime can save the state, and later
-/// [`advance`](Self::advance) it by the entries from [`entry_count`](Self::entry_count) on.
+/// [`advance`](Self::advance) the state by the entries from the index
+/// [`entry_count`](Self::entry_count) on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -24,28 +26,31 @@ pub struct RestoredState {
     pub lineage: Option<Lineage>,
     /// The system prompt.
     pub system_prompt: Option<Json>,
-    /// The configuration from the latest `config_changed`, or from the start if there is none.
+    /// The configuration from the latest `config_changed` record. If there is no such record, the
+    /// configuration from the `segment_start`.
     pub config: Option<Json>,
-    /// The conversation, oldest item first: the history in the start, and then every `user_input`,
-    /// `assistant_item`, `tool_result` and `system_item`. Each item is the whole record as it was
-    /// written.
+    /// The conversation, with the oldest item first. It begins with the history in the
+    /// `segment_start`. Every `user_input`, `assistant_item`, `tool_result` and `system_item` adds
+    /// an item. Each item is the whole text of its record.
     pub history: Vec<Json>,
-    /// The number of turns that have ended in the whole conversation, including those before a fork
-    /// or a compaction. A `turn_end` with a field `turn_count` sets the number.
+    /// The number of turns that have ended in the whole conversation, including the turns before a
+    /// fork or a compaction. A `turn_end` with a field `turn_count` sets the number.
     pub turn_count: usize,
-    /// The number of turns that have ended in this segment. An [`Origin`](crate::Origin) counts the
-    /// same turns.
+    /// The number of turns that have ended in this segment. `at_turn_index` of an
+    /// [`Origin`](crate::Origin) is a value of this number.
     pub turn_index: usize,
-    /// Whether a run has started and not ended. An `invoke`, `user_input`, `assistant_item`,
+    /// Whether a run has started and has not ended. An `invoke`, `user_input`, `assistant_item`,
     /// `tool_result` or `active_run_checkpoint` starts a run. A `paused_turn_abandoned` ends a run.
     /// A `run_completed` or `run_errored` ends a run unless the record contains
     /// `"interrupted": true`.
     pub interrupted: bool,
-    /// The sums over all `llm_usage` records: a total for each field that contains a whole number.
-    /// The time and `history_len`, the number of items that a call has sent, are left out.
+    /// The sums over all `llm_usage` records. Each field with a whole number has its own sum. Two
+    /// fields are left out: the time, and `history_len`, which is the number of items that a call
+    /// has sent.
     pub usage: BTreeMap<String, u64>,
-    /// The latest `payload` of each extension, by its `name` or `domain`. A payload comes from an
-    /// `extension` record, or from the field `extensions` of a `user_input`.
+    /// The latest `payload` of each extension. The key is the `name` or `domain` of the extension.
+    /// A payload comes from an `extension` record, or from the field `extensions` of a
+    /// `user_input`.
     pub extensions: BTreeMap<String, Json>,
     /// The number of entries of the segment that the state contains.
     pub entry_count: usize,
@@ -54,13 +59,13 @@ pub struct RestoredState {
 impl RestoredState {
     /// Returns the record that starts a segment with this state.
     ///
-    /// The record is for a new conversation, or for a new segment with the given lineage. Replaying
-    /// the record returns the same state, except that no run is interrupted and the turns of the
-    /// segment are counted from 0.
+    /// The record starts a new conversation, or with a `lineage` a segment that continues another
+    /// segment. Replaying the record returns the same state with two differences: no run is
+    /// interrupted, and the turns of the segment are counted from 0.
     ///
     /// # Errors
-    /// As [`Record::new`]. A state that was restored, or that contains only valid [`Json`], does
-    /// not cause an error.
+    /// As [`Record::new`]. A restored state never causes an error, and a state that contains only
+    /// valid [`Json`] does not either.
     pub fn start(&self, lineage: Option<Lineage>) -> Result<Record, StoreError> {
         let lineage = LineageFields::from(lineage);
         let state = StartState {

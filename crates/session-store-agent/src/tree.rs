@@ -9,10 +9,10 @@ use crate::lineage::Lineage;
 
 /// The fork tree of a session.
 ///
-/// The tree is read from the first entries of the segments, and every session has a tree. A segment
-/// is a root if its first entry does not name an origin, names an origin outside of the session, or
-/// cannot be read. If origins form a circle, the segment of the circle with the lowest id is a
-/// root. `Display` draws the tree.
+/// The tree is read from the first entries of the segments. Every session has a tree, even if some
+/// logs are damaged. A segment is a root if its first entry cannot be read or does not name an
+/// origin in the session. If origins form a circle, the segment of the circle with the lowest id is
+/// a root. `Display` draws the tree.
 #[derive(Debug)]
 pub struct SessionTree {
     session_id: SessionId,
@@ -25,16 +25,16 @@ pub struct SessionTree {
 pub struct SegmentNode {
     /// The segment.
     pub segment_id: SegmentId,
-    /// The lineage in its first entry.
+    /// The lineage that the first entry of the segment contains.
     pub lineage: Option<Lineage>,
-    /// The origin that the caller of [`SessionTree::read_with`] returned, because the first entry
-    /// does not name an origin.
+    /// The origin that the function `recorded_origin` of [`SessionTree::read_with`] returned. The
+    /// function is only called if the first entry does not name an origin.
     pub recorded_origin: Option<SegmentKey>,
-    /// Its parent in the tree. `None` for a root.
+    /// The parent of the segment in the tree. `None` for a root.
     pub parent: Option<SegmentId>,
-    /// The number of its entries, if the segment could be read.
+    /// The number of entries of the segment, if the segment could be read.
     pub entries: Option<usize>,
-    /// The error, if its first entry could not be read.
+    /// The error, if the first entry of the segment could not be read.
     pub damage: Option<StoreError>,
 }
 
@@ -42,15 +42,15 @@ impl SessionTree {
     /// Reads the tree of a session. The tree of an unknown session is empty.
     ///
     /// # Errors
-    /// As [`Store::list_segments`] and [`Store::read_page`]. A damaged log is not an error of the
-    /// tree; its node contains the error.
+    /// As [`Store::list_segments`] and [`Store::read_page`]. A damaged log does not cause an error
+    /// of this function. The node of the log contains the error instead.
     pub fn read<S: Store + ?Sized>(store: &S, session_id: SessionId) -> Result<Self, StoreError> {
         Self::read_with(store, session_id, |_| Ok(None))
     }
 
-    /// Reads the tree of a session. `recorded_origin` returns the origin of a segment whose first
-    /// entry does not name an origin, for example from a trace. Such an origin can be in another
-    /// session.
+    /// Reads the tree of a session. `recorded_origin` is called for each segment whose first entry
+    /// does not name an origin. It returns an origin from elsewhere, for example from a trace. This
+    /// origin can be in another session.
     ///
     /// # Errors
     /// As [`read`](Self::read), and the errors of `recorded_origin`.
@@ -99,8 +99,8 @@ impl SessionTree {
         self.with_parent(Some(segment_id))
     }
 
-    /// Iterates over all segments. A segment comes before its children, and siblings come in
-    /// ascending order of their ids.
+    /// Iterates over all segments, depth first. A segment comes before its children. Siblings are
+    /// in ascending order of their ids.
     #[must_use]
     pub fn depth_first(&self) -> DepthFirst<'_> {
         let mut children = BTreeMap::<_, Vec<_>>::new();
@@ -128,14 +128,15 @@ pub struct Visit<'a> {
     pub node: &'a SegmentNode,
     /// The number of segments above this segment: 0 for a root.
     pub depth: usize,
-    /// Whether the segment is the last child of its parent, or the last root.
+    /// Whether the segment is the last child of its parent. For a root, whether it is the last
+    /// root.
     pub is_last: bool,
 }
 
 /// An iterator over a tree, made by [`SessionTree::depth_first`].
 ///
-/// The iterator does not use recursion, because a long chain of forks could overflow the call
-/// stack. The children are grouped once, so the whole walk takes linear time.
+/// The iterator does not use recursion, because a long chain of forks could then overflow the call
+/// stack. The children are grouped by their parents once, so the whole walk takes linear time.
 #[derive(Debug)]
 pub struct DepthFirst<'a> {
     children: BTreeMap<Option<SegmentId>, Vec<&'a SegmentNode>>,
@@ -176,8 +177,7 @@ impl SegmentNode {
             entries: None,
             damage: None,
         };
-        // A page contains at least one entry, also with a limit of 0 bytes, unless the log is
-        // empty.
+        // Even with a limit of 0 bytes, a page of a log that is not empty contains one entry.
         match store.read_page(session_id, segment_id, 0, 0) {
             Ok(page) => Ok(Some(Self {
                 lineage: page.entries.first().and_then(Lineage::of),
@@ -193,8 +193,8 @@ impl SegmentNode {
     }
 }
 
-/// Sets the parent of each segment to its origin, if the origin is in the session, and breaks
-/// circles.
+/// Sets the parent of each segment to its origin, if the origin is in the session. Then removes a
+/// parent from each circle.
 fn set_parents(session_id: SessionId, nodes: &mut BTreeMap<SegmentId, SegmentNode>) {
     let recorded = |node: &SegmentNode| {
         let origin = node.recorded_origin.filter(|origin| origin.session_id == session_id);
@@ -214,9 +214,9 @@ fn set_parents(session_id: SessionId, nodes: &mut BTreeMap<SegmentId, SegmentNod
     }
 }
 
-/// Removes the parent of the lowest id in each circle.
+/// In each circle of parents, removes the parent of the lowest id.
 fn break_circles<Id: Copy + Ord>(parents: &mut BTreeMap<Id, Id>) {
-    // The ids whose chain of parents is known to end at a root.
+    // The ids for which the chain of parents is known to end at a root.
     let mut rooted = BTreeSet::new();
     for start in parents.keys().copied().collect::<Vec<_>>() {
         let (mut path, mut passed) = (vec![start], BTreeSet::from([start]));

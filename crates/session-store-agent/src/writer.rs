@@ -1,5 +1,5 @@
-//! `SegmentWriter`: appends to the end of one segment, and detects other writers by the *head*, a
-//! value that changes with every change of the log.
+//! `SegmentWriter`: appends to the end of one segment, and detects other writers. It detects them
+//! by the *head*, a value that changes with every change of the log.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,17 +20,17 @@ use crate::state::RestoredState;
 /// Every append fails if the head of the log is not the head that the writer saw last
 /// ([`Store::append_if`]). If another writer has appended, [`append`](Self::append) returns
 /// [`StoreError::Conflict`], and [`append_or_fork`](Self::append_or_fork) continues in a new
-/// segment of the session. After a conflict, [`reload`](Self::reload) reads the entries of the
-/// other writer, and the writer can append to the segment again.
+/// segment of the session. After a conflict, call [`reload`](Self::reload) to read the entries of
+/// the other writer. Then this writer can append to the segment again.
 ///
 /// # Unknown outcomes
 ///
 /// If a store cannot determine whether an append happened ([`StoreError::Indeterminate`]), the
-/// writer finds out, as [`AppendAttempt`] describes. If the writer cannot find out either, the
-/// method returns `Indeterminate`. The caller must then **call the method again with the same
-/// entries**. The entries are then stored once in total. Further entries can follow in the same
-/// call. A call with other entries first finds out whether the entries of the earlier call are
-/// stored.
+/// writer tries to find out, as [`AppendAttempt`] describes. If the writer fails too, the method
+/// returns `Indeterminate`. The caller must then **call the method again with the same entries**.
+/// The entries are stored once in total. The second call can also contain further entries after the
+/// same entries. A call that does not begin with the same entries first finds out whether the
+/// entries of the earlier call are stored.
 ///
 /// Two writers that append the same bytes at the same position cannot be distinguished. Entries
 /// should therefore contain something unique to their writer, such as a time or an id.
@@ -38,8 +38,9 @@ use crate::state::RestoredState;
 /// # Secrets
 ///
 /// [`map_entries`](Self::map_entries) changes entries before they are sent, for example to remove
-/// secrets. Do not change entries in the store instead. After a lost reply, the writer would not
-/// recognize its own entries in the log.
+/// secrets. Do not let the store change the entries instead. The stored entries would then differ
+/// from the sent entries, and after a lost reply the writer would not recognize its own entries in
+/// the log.
 ///
 /// # Stores without conditional appends
 ///
@@ -49,7 +50,7 @@ pub struct SegmentWriter<S> {
     store: S,
     key: SegmentKey,
     end: KnownEnd,
-    /// The entries of the last append, if its outcome is unknown.
+    /// The entries of the last append, if the outcome of this append is unknown.
     indeterminate: Option<Vec<LogEntry>>,
     map: Option<EntryMap>,
 }
@@ -62,11 +63,11 @@ type EntryMap = Box<dyn Fn(&LogEntry) -> LogEntry + Send + Sync>;
 struct KnownEnd {
     /// The head to expect at the next append. `None` before the segment exists.
     head: Option<Head>,
-    /// The number of entries that the writer knows. If another writer has appended directly after
-    /// this writer, the head between the two appends is unknown. `entries` is then greater than the
-    /// number in `head`.
+    /// The number of entries that the writer knows. It can be greater than the number in `head`: if
+    /// another writer appended directly after an append of this writer, the head between the two
+    /// appends is unknown, and `head` is an older head.
     entries: usize,
-    /// The number of turns that end in these entries.
+    /// The number of turns that end in the known entries.
     turns: usize,
 }
 
@@ -77,7 +78,7 @@ impl KnownEnd {
     }
 }
 
-/// The segment in which a writer continues.
+/// The segment in which a writer continues after an append.
 #[must_use = "after a fork the writer is in another segment, so pointers to the old one must change"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppendOutcome {
@@ -103,10 +104,10 @@ impl<S: Store> SegmentWriter<S> {
         Self::create_as(store, session_id, SegmentId::new(), opening)
     }
 
-    /// Creates a segment like [`create`](Self::create), with an id that the caller chooses.
+    /// Creates a segment like [`create`](Self::create), but with an id that the caller chooses.
     ///
-    /// If several processes create the same segment at the same time, one succeeds. The others get
-    /// [`StoreError::Conflict`] and can [`open`](Self::open) the segment.
+    /// If several processes create the same segment at the same time, one process succeeds. The
+    /// other processes receive [`StoreError::Conflict`] and can [`open`](Self::open) the segment.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the segment exists. Otherwise as [`Store::append_if`].
@@ -135,7 +136,7 @@ impl<S: Store> SegmentWriter<S> {
         Ok((writer, entries))
     }
 
-    /// Opens a segment like [`open`](Self::open), and returns only the entries that are not in
+    /// Opens a segment like [`open`](Self::open), but returns only the entries that are not in
     /// `saved`.
     pub(crate) fn open_after(
         store: S,
@@ -161,8 +162,8 @@ impl<S: Store> SegmentWriter<S> {
     /// new segment that starts with `opening`, as [`append_or_fork`](Self::append_or_fork)
     /// describes.
     ///
-    /// By the count, the method cannot detect that a log was truncated and has grown to the same
-    /// length. A writer that stays open detects this by the head.
+    /// The method compares only the count. So it cannot detect that a log was truncated and has
+    /// then grown to its old length. A writer that stays open detects such a change by the head.
     ///
     /// # Errors
     /// The errors of `opening`, and otherwise as [`open`](Self::open) and [`Store::append_if`].
@@ -187,12 +188,13 @@ impl<S: Store> SegmentWriter<S> {
         Ok((writer, outcome))
     }
 
-    /// Lets the writer change each entry before it is sent, also those at the start of a fork.
+    /// Sets a function that changes each entry before the entry is sent. It also changes the
+    /// entries at the start of a fork.
     ///
     /// The entries that were passed to the constructor are already stored, and are not changed.
-    /// `map` must return the same result for the same entry, or a repeated append could be stored
-    /// twice. `map` must also keep the kind of an entry. With the feature `redact`, `Redactor` is
-    /// such a function.
+    /// `map` must return the same result for the same entry, otherwise a repeated append could be
+    /// stored twice. `map` must also keep the kind of an entry. With the feature `redact`,
+    /// `Redactor::redact` fulfills both conditions.
     #[must_use]
     pub fn map_entries(
         mut self,
@@ -205,7 +207,7 @@ impl<S: Store> SegmentWriter<S> {
     /// Appends an entry, if no other writer has appended.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if another writer has appended, and nothing is changed. Otherwise
+    /// [`StoreError::Conflict`] if another writer has appended. Nothing is changed then. Otherwise
     /// as [`Store::append_if`].
     pub fn append(&mut self, entry: &LogEntry) -> Result<(), StoreError> {
         self.append_all(std::slice::from_ref(entry))
@@ -219,8 +221,8 @@ impl<S: Store> SegmentWriter<S> {
         self.append(&LogEntry::encode(value)?)
     }
 
-    /// Appends several entries like [`append`](Self::append), without entries of other writers
-    /// between them.
+    /// Appends several entries like [`append`](Self::append). No entries of other writers are
+    /// stored between these entries.
     ///
     /// # Errors
     /// As [`append`](Self::append). A store without [`Capability::AtomicBatch`] can also return
@@ -241,14 +243,16 @@ impl<S: Store> SegmentWriter<S> {
 
     /// Appends the entries, or forks if another writer has appended.
     ///
-    /// A fork is a new segment of the session that contains the result of `opening` and then the
-    /// entries, in one append. `opening` receives the origin of the fork, and returns the first
-    /// entries of the new segment. The first entry must name the origin. Together the entries must
-    /// contain everything that a reader of the new segment needs, including the items of the
-    /// unfinished turn. [`RestoredState::start`] builds such an entry.
+    /// A fork is a new segment of the session. One append writes the result of `opening` and then
+    /// the entries to the new segment. `opening` receives the origin of the fork, and returns the
+    /// first entries of the new segment. The first of these entries must name the origin. Together
+    /// they must contain everything that a reader of the new segment needs, including the items of
+    /// the unfinished turn. [`RestoredState::start`] builds one entry that fulfills both
+    /// conditions.
     ///
     /// The old segment is not changed. If the append to the new segment fails, the writer stays in
-    /// the old segment. A part of the new segment can then be stored, but no entry refers to it.
+    /// the old segment. A part of the new segment can be stored then, but no entry refers to the
+    /// new segment.
     ///
     /// # Errors
     /// The errors of `opening`, and the errors of [`append_all`](Self::append_all) except
@@ -271,9 +275,9 @@ impl<S: Store> SegmentWriter<S> {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if another writer has appended, [`StoreError::NotFound`] if the
-    /// segment does not exist, and [`StoreError::Corrupt`] if it has fewer entries. In these cases
-    /// nothing is changed. [`StoreError::Indeterminate`] if the outcome is unknown and a second
-    /// attempt fails. The caller must then [`reload`](Self::reload).
+    /// segment does not exist, and [`StoreError::Corrupt`] if the segment has fewer entries. In
+    /// these cases nothing is changed. [`StoreError::Indeterminate`] if the outcome is unknown and
+    /// a second attempt fails. The caller must then [`reload`](Self::reload).
     pub fn roll_back(&mut self, entries_len: usize) -> Result<(), StoreError> {
         self.resolve_indeterminate(&[])?;
         let SegmentKey { session_id, segment_id } = self.key;
@@ -282,9 +286,10 @@ impl<S: Store> SegmentWriter<S> {
             self.store.read_range(session_id, segment_id, entries_len..self.end.entries)?;
         let truncate = || self.segment().truncate_if(head, entries_len);
         let head = match truncate() {
-            // Repeating is safe, because a truncate changes the head. If the repetition is a
-            // conflict, either the first truncate or another writer has changed the head. The
-            // writer cannot distinguish the two cases, so the outcome remains unknown.
+            // Repeating the truncate is safe, because it expects the old head: if the first
+            // truncate was executed, the head has changed, and the second truncate is a conflict.
+            // But a conflict can also mean that another writer has changed the head. The writer
+            // cannot distinguish the two cases, so the outcome remains unknown after a conflict.
             Err(unknown) if unknown.is_indeterminate() => truncate().map_err(|_| unknown),
             other => other,
         }?;
@@ -293,18 +298,18 @@ impl<S: Store> SegmentWriter<S> {
         Ok(())
     }
 
-    /// Reads the segment again and continues at its end, after the entries of all writers. Returns
-    /// all entries.
+    /// Reads the segment again. The next append then follows the entries of all writers. Returns
+    /// all entries of the segment.
     ///
     /// # Errors
-    /// As [`open`](Self::open). After an error, the writer continues where it was before the call.
+    /// As [`open`](Self::open). After an error, the writer is in the same state as before the call.
     pub fn reload(&mut self) -> Result<Vec<LogEntry>, StoreError> {
         let entries = self.read_after(KnownEnd::default())?;
         self.indeterminate = None;
         Ok(entries)
     }
 
-    /// Returns the segment to which the next append goes. After a fork, this is another segment.
+    /// Returns the segment to which the next append goes. A fork changes this segment.
     #[must_use]
     pub const fn key(&self) -> SegmentKey {
         self.key
@@ -316,8 +321,7 @@ impl<S: Store> SegmentWriter<S> {
         self.key.session_id
     }
 
-    /// Returns the id of the segment to which the next append goes. After a fork, this is another
-    /// segment.
+    /// Returns the id of the segment to which the next append goes. A fork changes this segment.
     #[must_use]
     pub const fn segment_id(&self) -> SegmentId {
         self.key.segment_id
@@ -329,7 +333,8 @@ impl<S: Store> SegmentWriter<S> {
         self.end.entries
     }
 
-    /// Returns the last turn boundary that the writer knows, which would be the origin of a fork.
+    /// Returns the last turn boundary that the writer knows. A fork would have this boundary as its
+    /// origin.
     #[must_use]
     pub const fn origin(&self) -> Origin {
         Origin { segment_id: self.key.segment_id, at_turn_index: self.end.turns }
@@ -355,7 +360,7 @@ impl<S: Store> SegmentWriter<S> {
         Ok(Self { store, key, end, indeterminate: None, map: None })
     }
 
-    /// Returns the entries as they are sent.
+    /// Applies the function of [`map_entries`](Self::map_entries) to the entries, if there is one.
     fn map<'a>(&self, entries: &'a [LogEntry]) -> Cow<'a, [LogEntry]> {
         let map = self.map.as_ref();
         map.map_or(Cow::Borrowed(entries), |map| entries.iter().map(map).collect())
@@ -365,8 +370,8 @@ impl<S: Store> SegmentWriter<S> {
         self.store.at(self.key)
     }
 
-    /// Reads the entries after `known` in one page, so that the head of the page belongs to these
-    /// entries.
+    /// Reads the entries after `known`. Reads them in one page, so that the head of the page is the
+    /// head directly after these entries.
     fn read_after(&mut self, known: KnownEnd) -> Result<Vec<LogEntry>, StoreError> {
         let page = self.segment().read_page(known.entries, usize::MAX)?;
         self.end = known.after(&page.entries, Some(page.head));
@@ -390,7 +395,7 @@ impl<S: Store> SegmentWriter<S> {
                 self.key = key;
                 Ok(AppendOutcome::Forked { from })
             }
-            // The fork was stored only in part, and no entry refers to it yet. Abandon the fork and
+            // The fork was stored only in part. No entry refers to the fork yet, so abandon it and
             // return the cause.
             Err(StoreError::Partial { source, .. }) => Err(*source),
             Err(error) => Err(error),
@@ -406,9 +411,10 @@ impl<S: Store> SegmentWriter<S> {
         AppendAttempt::new(self.store.at(key), end.head, end.entries, entries)
     }
 
-    /// Resolves an earlier append of unknown outcome, before `entries` are appended. Returns true
-    /// if `entries` begin with the entries of that append. The caller then retries that append.
-    /// Otherwise reads the log to find out which entries of that append are stored.
+    /// Resolves an earlier append whose outcome is unknown, before `entries` are appended. If
+    /// `entries` begin with the entries of the earlier append, returns true, and the caller sends
+    /// the earlier append again. Otherwise reads the log to find out which entries of the earlier
+    /// append are stored.
     fn resolve_indeterminate(&mut self, entries: &[LogEntry]) -> Result<bool, StoreError> {
         let Some(sent) = &self.indeterminate else { return Ok(false) };
         if entries.starts_with(sent) {

@@ -1,7 +1,8 @@
 //! A small agent runtime with a scripted model and two tools, without a network.
 //!
-//! The agent runs, is killed during a tool call, and resumes. It forks because a second writer
-//! appends, forks at an earlier turn, compacts, and prints its tree.
+//! The agent runs, is killed during a tool call, and resumes. Then a second writer appends, so the
+//! agent forks. At the end the agent forks at an earlier turn, compacts its history, and prints the
+//! tree of its session.
 //!
 //! ```text
 //! cargo run -p session-store-agent --example agent_loop sqlite:agent.db
@@ -25,7 +26,7 @@ use session_store_agent::{
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
-/// The second argument of the child process, which is killed during a tool call.
+/// The second argument of the child process. The example kills this process during a tool call.
 const FIRST_RUN: &str = "first-run";
 
 fn main() -> Done {
@@ -40,8 +41,8 @@ fn main() -> Done {
     run_example(&store, child, &mut io::stdout())
 }
 
-/// Runs the example and prints its steps to `out`. `child` is a process that executes [`first_run`]
-/// in the same store.
+/// Runs the example and prints its steps to `out`. `child` is the command of a process that
+/// executes [`first_run`] in the same store.
 fn run_example(store: &dyn Store, child: Command, out: &mut dyn Write) -> Done {
     if store.capabilities().has(Capability::MultiProcess) {
         kill_during_tool_call(child)?;
@@ -119,7 +120,7 @@ struct Agent<'a> {
 }
 
 impl<'a> Agent<'a> {
-    /// Opens the agent by its name, and creates it the first time.
+    /// Opens the agent by its name. Creates the agent if it does not exist.
     fn open(store: &'a dyn Store) -> Done<Self> {
         let (writer, state) = open_pod(store, &pod()?, |session_id| {
             let mut state = RestoredState::default();
@@ -130,7 +131,8 @@ impl<'a> Agent<'a> {
         Ok(Self { store, writer, state })
     }
 
-    /// Runs the agent from an input of the user to an answer of the model, over one or more turns.
+    /// Runs the agent on an input of the user until the model answers. This takes one or more
+    /// turns.
     fn run(&mut self, input: &str, wait: impl Fn() -> Done<Value>) -> Done {
         self.write(Kind::Invoke, &json!({}))?;
         self.write(Kind::UserInput, &json!({"text": input}))?;
@@ -150,7 +152,7 @@ impl<'a> Agent<'a> {
         }
     }
 
-    /// Appends a record, in a fork if another writer has appended.
+    /// Appends a record. If another writer has appended, the record goes to a fork.
     fn write(&mut self, kind: Kind, payload: &Value) -> Done {
         let entry = Record::new(kind, payload)?.into_entry();
         let mut start = None;
@@ -187,9 +189,9 @@ fn pod() -> Result<PodName, StoreError> {
     "adder".parse()
 }
 
-/// The scripted model, which reads the last item only. For a question, the model calls the tool
-/// `add` with the numbers in the question, or the tool `wait` if there are no numbers. For the
-/// result of a tool, the model answers with that result.
+/// The scripted model, which only reads the last item. If the item is a question with numbers, the
+/// model calls the tool `add` with these numbers. If the question has no numbers, the model calls
+/// the tool `wait`. If the item is the result of a tool, the model answers with this result.
 fn model(history: &[Json]) -> Result<Value, StoreError> {
     let Some(last) = history.last() else { return Ok(json!({"text": "Ask me something."})) };
     let last: Value = last.decode()?;

@@ -54,7 +54,7 @@ fn the_example_runs_in_redis() {
 
 /// Checks the output of the example and the tree that it stores.
 fn check(store: &dyn Store, output: &str) {
-    // The killed run is stored up to the tool call.
+    // The first process was killed during the tool call. Everything before the call is stored.
     assert!(output.contains("2. resumed: 6 items, 2 turns, interrupted: true"), "{output}");
 
     let sessions = store.list_sessions().unwrap();

@@ -1,5 +1,5 @@
-//! An agent in a tokio runtime. The agent streams the answer of a model to a log, and does not wait
-//! for the store after each part.
+//! An agent in a tokio runtime. The agent streams the answer of a model to a log. It does not wait
+//! after each part of the answer until the store has written the part.
 //!
 //! ```text
 //! cargo run -p session-store-agent --features async --example tokio sqlite:agent.db
@@ -27,12 +27,14 @@ async fn main() -> Done {
 /// Runs one turn of a new conversation. Returns the writer at the end of its segment.
 async fn run(url: &str, question: &str) -> Done<SegmentWriter<OpenStore>> {
     let url = url.to_owned();
-    // Opening a store and creating a segment block, so they run on a thread that may block.
+    // Opening a store and creating a segment are blocking calls, so they run on a thread that may
+    // block.
     let writer = tokio::task::spawn_blocking(move || create(&url)).await??;
     let mut writer = AsyncWriter::new(writer);
 
     let input = Record::new(Kind::UserInput, &json!({"text": question}))?;
-    writer.append(input.into_entry()).await?; // The question is stored before the model gets it.
+    // The question is stored before it is sent to the model.
+    writer.append(input.into_entry()).await?;
 
     let usage = tokio::spawn(report_usage(writer.clone()));
     let mut parts = Vec::new();
@@ -51,7 +53,7 @@ async fn run(url: &str, question: &str) -> Done<SegmentWriter<OpenStore>> {
     Ok(writer.close().await?)
 }
 
-/// Appends from a second task.
+/// Appends an entry from a second task.
 async fn report_usage(mut writer: AsyncWriter<OpenStore>) -> Done {
     let usage = Record::new(Kind::LlmUsage, &json!({"input_tokens": 5, "output_tokens": 20}))?;
     writer.append(usage.into_entry()).await?;

@@ -20,7 +20,7 @@ pub enum AsyncWriteError {
     #[error("not appended, because the writer is closed")]
     Closed,
 
-    /// The store panicked during the append, so its outcome is unknown.
+    /// The store panicked during the append, so the outcome of the append is unknown.
     #[error(
         "outcome unknown: the store panicked during the append; open the segment again and read it"
     )]

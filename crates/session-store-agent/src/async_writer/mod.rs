@@ -18,27 +18,28 @@ use crate::writer::SegmentWriter;
 /// Appends to the end of one segment from asynchronous code, with any runtime.
 ///
 /// The writer has a queue with a limited number of places. A worker takes appends from the queue
-/// and calls [`SegmentWriter`], on a thread of the pool of the crate `blocking`. The worker
-/// occupies a thread only while there are appends. If the store has
+/// and executes them with a [`SegmentWriter`]. It runs on the thread pool of the crate `blocking`.
+/// The worker occupies a thread of the pool only while it executes appends. If the store has
 /// [`Capability::AtomicBatch`](session_store_core::Capability::AtomicBatch), one call of the worker
 /// appends everything that is in the queue.
 ///
 /// - Appends of one handle are stored in the order of the calls. A clone is a second handle on the
 ///   same queue, for another task. Appends of different handles can be stored in any order.
 /// - If the queue is full, an append waits for a place.
-/// - An append that is in the queue is executed, even if its future is dropped. If the future is
-///   dropped before the append is in the queue, the append does not happen.
-/// - If all handles are dropped, the worker executes the queued appends and then ends. Dropping
-///   does not wait for the worker. A program that is about to exit must await
-///   [`flush`](Self::flush) or [`close`](Self::close), or queued appends can be lost.
+/// - After an append has entered the queue, it is executed even if its future is dropped. If the
+///   future is dropped earlier, the append does not happen.
+/// - If all handles are dropped, the worker executes the queued appends and then ends. Dropping a
+///   handle does not wait for the worker. So a program that is about to exit must first await
+///   [`flush`](Self::flush) or [`close`](Self::close), otherwise queued appends can be lost.
 ///
 /// # Failed appends
 ///
 /// After an append that fails, no later append is executed, so a log never has a gap. The failed
 /// append returns [`AsyncWriteError::Store`], and all later appends return
-/// [`AsyncWriteError::Abandoned`]. To continue, [`close`](Self::close) the writer, and pass the
-/// entries of *all* these appends to the [`SegmentWriter`], in their order and in one call. The
-/// entries are then stored once, even if the outcome of the failed append was unknown.
+/// [`AsyncWriteError::Abandoned`]. To continue, [`close`](Self::close) the writer to get the
+/// [`SegmentWriter`]. In one call, pass the entries of the failed append and of *all* later appends
+/// to the [`SegmentWriter`], in their order. The entries are then stored once, even if the outcome
+/// of the failed append was unknown.
 ///
 /// ```
 /// use session_store_agent::{AsyncWriter, SegmentWriter};
@@ -52,7 +53,7 @@ use crate::writer::SegmentWriter;
 /// // Waits until the entry is stored.
 /// writer.append(LogEntry::from_json(r#"{"kind":"user_input","text":"hello"}"#)?).await?;
 ///
-/// // Waits only for a place in the queue. The second await is for the result.
+/// // The first await waits only for a place in the queue. The second await waits for the result.
 /// let answer = LogEntry::from_json(r#"{"kind":"assistant_item","text":"hi"}"#)?;
 /// let stored = writer.submit(vec![answer]).await?;
 /// stored.await?;
@@ -67,10 +68,10 @@ pub struct AsyncWriter<S> {
 }
 
 impl<S: Store + 'static> AsyncWriter<S> {
-    /// The number of places in the queue of a writer made by [`new`](Self::new).
+    /// The number of places in the queue, for a writer that [`new`](Self::new) has created.
     pub const CAPACITY: usize = 1024;
 
-    /// Returns an asynchronous writer that continues at the position of `writer`.
+    /// Returns an asynchronous writer that appends with `writer`.
     pub fn new(writer: SegmentWriter<S>) -> Self {
         Self::with_capacity(writer, Self::CAPACITY)
     }
@@ -100,7 +101,8 @@ impl<S: Store + 'static> AsyncWriter<S> {
         self.append_all(vec![entry]).await
     }
 
-    /// Appends several entries like [`append`](Self::append), without other entries between them.
+    /// Appends several entries like [`append`](Self::append). No other entries are stored between
+    /// these entries.
     ///
     /// # Errors
     /// As [`append`](Self::append) and [`SegmentWriter::append_all`].
@@ -110,7 +112,7 @@ impl<S: Store + 'static> AsyncWriter<S> {
 
     /// Puts an append of several entries in the queue.
     ///
-    /// The outer future resolves when the append has a place in the queue. Its result is a second
+    /// The outer future resolves when the append has a place in the queue. It returns a second
     /// future, which resolves when the entries are stored. Dropping the second future does not
     /// cancel the append.
     ///
@@ -141,10 +143,10 @@ impl<S: Store + 'static> AsyncWriter<S> {
         result.recv().await.unwrap_or(Err(AsyncWriteError::Closed))
     }
 
-    /// Executes the queued appends, and returns the inner [`SegmentWriter`], also after a failed
-    /// append.
+    /// Executes the queued appends, and returns the inner [`SegmentWriter`]. After a failed append,
+    /// the method returns the inner writer too.
     ///
-    /// Later calls of other handles fail with [`AsyncWriteError::Closed`].
+    /// After this call, calls on other handles fail with [`AsyncWriteError::Closed`].
     ///
     /// # Errors
     /// [`AsyncWriteError::Closed`] if another handle has closed the writer, or the store has

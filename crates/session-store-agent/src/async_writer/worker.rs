@@ -1,4 +1,4 @@
-//! The worker of an `AsyncWriter`, which executes the requests of the queue on a pool of threads.
+//! The worker of an `AsyncWriter`. It executes the requests of the queue on a pool of threads.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use session_store_core::{Capability, LogEntry, Store, StoreError};
 use super::AsyncWriteError;
 use crate::writer::SegmentWriter;
 
-/// The size at which a batch is not extended any more, so that a store can write the batch in one
-/// transaction or script.
+/// The size limit of a batch, in bytes. No append is added to a batch that has reached this size.
+/// The limit ensures that a store can write the batch in one transaction or script.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// An element of the queue.
@@ -36,23 +36,25 @@ impl Append {
     }
 }
 
-/// Sends the reply to a request. Does nothing if the future, which has the receiver, was dropped.
+/// Sends the reply to a request. The receiver is in the future of the request. Does nothing if this
+/// future was dropped.
 fn reply<T>(to: &Sender<T>, result: T) {
     drop(to.try_send(result));
 }
 
 /// The receiving end of the queue.
 ///
-/// A closed channel keeps its elements until all senders are dropped, so the futures of these
-/// elements would wait. When the worker ends, also by a panic, dropping the queue therefore replies
-/// to the remaining requests.
+/// A closed channel keeps its elements until all senders are dropped. The futures of these elements
+/// would wait that long. So when the worker ends, dropping the queue replies to the remaining
+/// requests. This also happens if the worker ends by a panic.
 struct Queue<S>(Receiver<Request<S>>);
 
 impl<S> Drop for Queue<S> {
     fn drop(&mut self) {
         self.0.close();
         while let Ok(request) = self.0.try_recv() {
-            // A dropped request to flush or to close fails with `Closed` as well.
+            // An append needs a reply here. For a request to flush or to close, dropping the
+            // request is enough: its future then fails with `Closed`.
             if let Request::Append(append) = request {
                 append.reply(Err(AsyncWriteError::Closed));
             }
@@ -69,8 +71,8 @@ struct Worker<S> {
 
 /// Starts a worker that executes the requests of `queue` until the queue is closed.
 ///
-/// Each step of the worker is a call on the pool. The worker is not on a thread while it waits for
-/// a request, so any number of writers can share the pool.
+/// The worker runs on the pool only while it executes requests. It does not occupy a thread while
+/// it waits for a request, so any number of writers can share the pool.
 pub(super) fn start<S: Store + 'static>(writer: SegmentWriter<S>, queue: Receiver<Request<S>>) {
     let is_atomic = writer.store().capabilities().has(Capability::AtomicBatch);
     let worker = Worker { writer, is_atomic, failure: None };
@@ -106,8 +108,8 @@ impl<S: Store> Worker<S> {
         }
     }
 
-    /// Takes the queued appends that can be executed together with `first`. Also returns the next
-    /// request, if it was already taken from the queue.
+    /// Takes the queued appends that can be executed together with `first`. If the last request
+    /// that was taken cannot be executed with these appends, also returns this request.
     fn collect(&self, first: Append, queue: &Queue<S>) -> (Vec<Append>, Option<Request<S>>) {
         let mut bytes = first.bytes();
         let mut batch = vec![first];
@@ -131,8 +133,9 @@ impl<S: Store> Worker<S> {
         let entries: Vec<_> = batch.iter().flat_map(|append| &append.entries).cloned().collect();
         match self.writer.append_all(&entries) {
             Ok(()) => batch.into_iter().for_each(|append| append.reply(Ok(()))),
-            // The batch changed nothing. The cause may be a single append, for example with an
-            // entry that is too large. So execute each append alone.
+            // The batch failed and nothing was stored. One append may have caused the failure, for
+            // example an append with an entry that is too large. So execute each append alone, so
+            // that only this append fails.
             Err(error) if batch.len() > 1 && !error.is_indeterminate() => {
                 batch.into_iter().for_each(|append| self.append(vec![append]));
             }

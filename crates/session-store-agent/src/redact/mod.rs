@@ -11,19 +11,21 @@ use strings::replace_strings;
 
 /// Replaces secrets in entries, before they are stored.
 ///
-/// The patterns are specific, so that they do not change other text: a known prefix and the length
-/// of the secret. Each secret is replaced by its kind in brackets, such as `[redacted openai-key]`:
+/// Each pattern requires a known prefix and the length of the secret, so that other text is not
+/// changed. Each secret is replaced by its kind in brackets, such as `[redacted openai-key]`. The
+/// secrets are:
 ///
 /// - API keys of Anthropic, AWS, GitHub, GitLab, Google, Groq, Hugging Face, npm, OpenAI,
 ///   OpenRouter, Perplexity, PyPI, Replicate, Slack, Stripe and xAI,
-/// - blocks of private keys (PEM and PGP), also without their end,
+/// - blocks of private keys (PEM and PGP), even if the end of a block is missing,
 /// - bearer tokens of at least 20 characters that have a letter and a digit.
 ///
 /// Passwords and keys without a known form are **not** found. A secret that is split over several
-/// entries is not found either, for example in a streamed answer.
+/// entries is also **not** found. This can happen in a streamed answer.
 ///
-/// Only strings with a secret change. All other bytes of the entry are kept. The result is the same
-/// for every call, so [`SegmentWriter::map_entries`](crate::SegmentWriter::map_entries) can use it.
+/// Only strings with a secret change. All other bytes of the entry are kept. For the same entry,
+/// every call returns the same result. So
+/// [`SegmentWriter::map_entries`](crate::SegmentWriter::map_entries) can use the redactor.
 ///
 /// ```
 /// use session_store_agent::Redactor;
@@ -36,8 +38,7 @@ use strings::replace_strings;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Redactor {
-    /// All patterns as alternatives. Each of these patterns is a group that has the name of its
-    /// kind.
+    /// All patterns as alternatives. Each pattern is a group with the name of its kind of secret.
     secrets: Regex,
 }
 
@@ -48,7 +49,7 @@ impl Default for Redactor {
 }
 
 impl Redactor {
-    /// Returns a redactor with the patterns that the type describes.
+    /// Returns a redactor with the patterns that [`Redactor`] describes.
     #[must_use]
     pub fn new() -> Self {
         let group = |(kind, pattern)| format!("(?<{}>{pattern})", group_of(kind));
@@ -67,7 +68,7 @@ impl Redactor {
         redacted.map_or_else(|| entry.clone(), parse)
     }
 
-    /// Returns the text without secrets, or `None` if it has none.
+    /// Returns the text without its secrets, or `None` if the text has no secret.
     fn redact_text(&self, text: &str) -> Option<String> {
         if !self.secrets.is_match(text) {
             return None;
@@ -80,7 +81,8 @@ impl Redactor {
 fn replacement(found: &Captures<'_>) -> String {
     let all = &found[0];
     let of = |kind: &str| format!("[redacted {kind}]");
-    // Only the token is secret. A word such as "Bearer authentication_is_required" is not a token.
+    // Of a bearer token, only the token itself is secret and not the word before it. A text without
+    // a digit, such as "Bearer authentication_is_required", does not contain a token.
     if let Some(token) = found.name(TOKEN) {
         let token = token.as_str();
         let has = |is: fn(&char) -> bool| token.chars().any(|character| is(&character));

@@ -1,12 +1,13 @@
-//! The patterns of secrets. A pattern has a prefix that other text does not have, and a length.
+//! The patterns of secrets. A pattern has a prefix that does not occur in other text, and a length.
 
-/// The name of the group that contains the secret, in a pattern that also matches other text.
+/// The name of the group for the secret itself, in a pattern that also matches text around the
+/// secret.
 pub(super) const TOKEN: &str = "token";
 
-/// The kind of each secret and its pattern.
+/// The kinds of secrets, each with its pattern.
 ///
-/// No pattern requires a boundary before the prefix. The text can be JSON inside of a string. A
-/// line break before a key is then `\n`, so the letter `n` precedes the key.
+/// No pattern requires a word boundary before the prefix. The text can be JSON inside of a string.
+/// A line break before a key is then written as `\n`, so the letter `n` is directly before the key.
 pub(super) const PATTERNS: [(&str, &str); 19] = [
     ("anthropic-key", "sk-ant-[a-z]{3,5}[0-9]{2}-[A-Za-z0-9_-]{40,}"),
     ("openrouter-key", "sk-or-v1-[0-9a-f]{64}"),
@@ -32,10 +33,11 @@ pub(super) const PATTERNS: [(&str, &str); 19] = [
     ("bearer", r"(?i-u:bearer)[ ]+(?<token>[A-Za-z0-9._~+/-]{20,}=*)"),
 ];
 
-/// A whole block, or the start of a block with at least one line of the key.
+/// A whole block of a private key. A block without its end also matches, if it has at least one
+/// line of the key.
 ///
-/// A line break is a real line break. In JSON inside of a string, it is `\n` with any number of
-/// backslashes.
+/// A line break in the block can be a real line break. In JSON inside of a string, a line break is
+/// the letter `n` after any number of backslashes.
 const PRIVATE_KEY: &str = concat!(
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:",
     r"(?:[A-Za-z0-9+/=:;,.()@<> \r\n-]|\\+[nrt/])*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|",

@@ -1,7 +1,8 @@
 //! The strings in a JSON text.
 
-/// Replaces strings in a JSON text, also names of fields. `replace` gets the content of each string
-/// without escapes, and returns the new content, or `None` to keep the string.
+/// Replaces strings in a JSON text. Names of fields are strings too. `replace` receives the content
+/// of each string, with its escapes decoded. It returns the new content, or `None` to keep the
+/// string.
 ///
 /// Returns `None` if no string changes. All other bytes are kept.
 pub(super) fn replace_strings(
@@ -24,7 +25,7 @@ pub(super) fn replace_strings(
     (replaced != json).then_some(replaced)
 }
 
-/// Returns the length of the string at the start of the text, with its quotes.
+/// Returns the length of the string at the start of the text, including the quotes.
 fn length(text: &str) -> usize {
     let mut is_escaped = false;
     let end = text.bytes().skip(1).position(|byte| {
@@ -40,8 +41,9 @@ fn replace_one(string: &str, replace: impl Fn(&str) -> Option<String>) -> Option
     let new = if content.contains('\\') {
         match serde_json::from_str::<String>(string) {
             Ok(content) => replace(&content)?,
-            // Half of a surrogate pair cannot be decoded. A part of the escaped text cannot be
-            // replaced safely, so a string with a secret is replaced as a whole.
+            // A string with half of a surrogate pair cannot be decoded, so `replace` receives the
+            // escaped text. A secret in this text may contain escapes, and replacing only a part of
+            // it is not safe. So the whole string is replaced if it has a secret.
             Err(_) => replace(content).map(|_| "[redacted string]".to_owned())?,
         }
     } else {

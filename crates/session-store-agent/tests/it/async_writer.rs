@@ -41,7 +41,7 @@ fn submit(writer: &mut AsyncWriter<GatedStore>, names: &[&str]) -> Stored {
     Box::pin(wait(writer.submit(named(names))).unwrap())
 }
 
-/// Holds back the append of `b`, and queues one append for each name after it.
+/// Holds back the append of `b`, and then queues one append for each name.
 fn queue_behind_b(
     store: &GatedStore,
     writer: &mut AsyncWriter<GatedStore>,
@@ -153,7 +153,8 @@ fn nothing_is_appended_after_a_failure() {
     let store = writer.store().clone();
     let mut writer = AsyncWriter::new(writer);
     let stored = queue_behind_b(&store, &mut writer, &["c", "d", "e"]);
-    // The batch of c, d and e fails. Then c succeeds alone, and d fails alone.
+    // The batch of c, d and e fails. Then the worker appends each entry alone: c succeeds, and d
+    // fails.
     faulty.set_faults(&[Fault::Succeeds, Refused, Fault::Succeeds, Refused]);
     store.open();
     let [b, c, d, e] = stored.into_iter().map(wait).collect::<Vec<_>>().try_into().unwrap();
@@ -206,7 +207,7 @@ fn a_closed_writer_executes_the_queue_and_refuses_later_appends() {
     let stored = queue_behind_b(&store, &mut writer, &["c"]);
     let mut close = pin!(writer.close());
     assert!(block_on(poll_once(close.as_mut())).is_none());
-    // This append is in the queue, but behind the request to close.
+    // This append is in the queue after the request to close, so it is not executed.
     let behind = submit(&mut other, &["behind"]);
     store.open();
     for stored in stored {

@@ -1,5 +1,5 @@
-//! Tests of restoring, forking and compacting a segment: the new segment can be read alone, and the
-//! source is not changed.
+//! Tests that restore, fork and compact a segment. The new segment can be read without the source,
+//! and the source is not changed.
 
 use serde_json::json;
 use session_store_agent::{
@@ -18,8 +18,8 @@ struct Source {
     segment: SegmentId,
 }
 
-/// Creates a segment with a start and a number of turns. Each turn has a question and an unknown
-/// entry.
+/// Creates a segment with a `segment_start` and a number of turns. Each turn has a question and an
+/// entry of an unknown kind.
 fn source(turns: usize) -> Source {
     let source =
         Source { store: MemoryStore::new(), session: SessionId::new(), segment: SegmentId::new() };

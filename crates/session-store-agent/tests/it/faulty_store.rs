@@ -1,5 +1,5 @@
-//! `FaultyStore`: a store in memory with faults. A test selects the conditional writes that fail,
-//! and the capability that the store does not have.
+//! `FaultyStore`: a store in memory with faults. A test selects which conditional writes fail, and
+//! can remove a capability from the store.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -11,7 +11,8 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
-/// The outcome that a test selects for one write. All except `Followed` are for conditional writes.
+/// The outcome that a test selects for one write. `Followed` is for plain appends. All other
+/// outcomes are for conditional writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The write is executed without a fault.
@@ -20,7 +21,7 @@ pub(crate) enum Fault {
     LostBefore,
     /// The write happens, and its reply is lost.
     LostAfter,
-    /// The write does not happen, and its error says so.
+    /// The write does not happen. Its error means that nothing was stored.
     Refused,
     /// Only this number of entries is appended, and the error contains the number.
     Part(usize),
@@ -30,15 +31,16 @@ pub(crate) enum Fault {
     Followed,
 }
 
-/// The action of another process on the store.
+/// An action that another process does on the store.
 type Interference = Box<dyn FnOnce(&MemoryStore) + Send>;
 
 #[derive(Clone, Default)]
 pub(crate) struct FaultyStore {
     pub(crate) store: MemoryStore,
-    /// The faults of the next conditional writes. After them, every write succeeds.
+    /// The faults of the next conditional writes. After the last fault, every write succeeds.
     faults: Arc<Mutex<VecDeque<Fault>>>,
-    /// The actions directly before each of the next conditional puts of a pod.
+    /// The actions of another process. One action happens directly before each of the next
+    /// conditional puts of a pod.
     interferences: Arc<Mutex<VecDeque<Interference>>>,
     lacks: Option<Capability>,
     lacks_pods: bool,
@@ -57,8 +59,8 @@ impl FaultyStore {
         *self.faults.lock().unwrap() = faults.iter().copied().collect();
     }
 
-    /// Lets another process do something directly before a later conditional put of a pod. The
-    /// first call is for the next put, the second call for the put after that.
+    /// Adds an action that another process does directly before a conditional put of a pod. The
+    /// first added action happens before the next put, the second action before the put after that.
     pub(crate) fn before_put(&self, interference: impl FnOnce(&MemoryStore) + Send + 'static) {
         self.interferences.lock().unwrap().push_back(Box::new(interference));
     }
@@ -138,7 +140,8 @@ impl Store for FaultyStore {
         if self.lacks_pods { None } else { Some(self) }
     }
 
-    /// Returns the head that a store without conditional appends has: the count alone.
+    /// Returns the head. If the store is without conditional appends, the head has only the count,
+    /// with a constant token.
     fn head(&self, session: SessionId, segment: SegmentId) -> Result<Option<Head>, StoreError> {
         if self.lacks == Some(Capability::ConditionalAppend) {
             let count = self.store.read_entry_count(session, segment);

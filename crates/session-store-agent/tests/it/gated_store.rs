@@ -26,7 +26,7 @@ impl GatedStore {
         Self { store, ..Self::default() }
     }
 
-    /// Lets later appends wait, and forgets the earlier appends.
+    /// Lets later appends wait. Clears the list of appends that have reached the gate.
     pub(crate) fn close(&self) {
         *self.gate.0.lock().unwrap() = Gate { is_closed: true, ..Gate::default() };
     }
@@ -36,7 +36,7 @@ impl GatedStore {
         self.gate.1.notify_all();
     }
 
-    /// Lets the appends that wait, and later ones, panic.
+    /// Opens the gate. The waiting appends and all later appends panic.
     pub(crate) fn open_to_panic(&self) {
         self.gate.0.lock().unwrap().panics = true;
         self.open();
@@ -46,7 +46,7 @@ impl GatedStore {
         self.gate.0.lock().unwrap().batches.clone()
     }
 
-    /// Waits until one append waits at the gate.
+    /// Waits until an append has reached the gate.
     pub(crate) fn wait_until_reached(&self) {
         wait_until("an append at the gate", || self.batches().len() == 1);
     }

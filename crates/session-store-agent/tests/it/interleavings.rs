@@ -1,6 +1,6 @@
-//! Tests with random interleavings of writers that fork on a conflict, with and without lost
-//! replies. Every acknowledged entry must be stored exactly once in the tree, and every writer must
-//! read back its own conversation.
+//! Tests with writers that fork on a conflict. The calls of the writers are interleaved at random,
+//! with and without lost replies. Every acknowledged entry must be stored exactly once in the tree,
+//! and every writer must read back its own conversation.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,8 @@ use crate::turn_end;
 enum Step {
     /// Appends this number of items, and possibly the end of a turn.
     Append { items: usize, turn_ends: bool },
-    /// Reloads its segment, so that the next append follows the entries of the other writers.
+    /// Reloads the writer's segment, so that the writer's next append follows the entries of the
+    /// other writers.
     Reload,
 }
 
@@ -39,7 +40,7 @@ fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
-/// A runtime, and the state that it expects its conversation to have.
+/// An agent runtime: its writer, and the expected state of its conversation.
 struct Runtime {
     number: usize,
     appended: usize,
@@ -78,7 +79,7 @@ impl Runtime {
         Record::at(1, Kind::AssistantItem, &payload).unwrap().into_entry()
     }
 
-    /// Asserts that the stored conversation is the expected one.
+    /// Asserts that the stored conversation has the expected state.
     fn check_conversation(&self) {
         let (session, segment) = (self.writer.session_id(), self.writer.segment_id());
         let log = self.writer.store().read_all(session, segment).unwrap();
@@ -122,7 +123,8 @@ fn run(writers: usize, steps: Vec<(usize, Step, Vec<Fault>)>) {
     for runtime in &runtimes {
         runtime.check_conversation();
         for entry in &runtime.acknowledged {
-            // The ends of turns have equal texts, so their copies cannot be counted.
+            // All ends of turns have the same text, so copies of one end of a turn cannot be
+            // counted.
             if Kind::of(entry) != Some(Kind::TurnEnd) {
                 assert_eq!(copies.get(entry.as_json()), Some(&1), "{entry:?}");
             }
@@ -131,7 +133,7 @@ fn run(writers: usize, steps: Vec<(usize, Step, Vec<Fault>)>) {
     check_tree(&store, session, &runtimes);
 }
 
-/// Asserts that the tree has one root, and that every fork is at a turn that its origin has.
+/// Asserts that the tree has one root, and that the origin of every fork is a turn that exists.
 fn check_tree(store: &FaultyStore, session: SessionId, runtimes: &[Runtime]) {
     let tree = SessionTree::read(store, session).unwrap();
     assert_eq!(tree.roots().count(), 1);

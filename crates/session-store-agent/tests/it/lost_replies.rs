@@ -1,8 +1,9 @@
 //! Tests of lost replies: the writer finds out whether its entries are stored, and never stores
 //! them twice.
 //!
-//! A [`Fault`] determines whether a write happens before its reply is lost. One call sends an
-//! append at most four times, so four lost replies leave its outcome unknown.
+//! A [`Fault`] determines whether a write is executed before its reply is lost. One call of the
+//! writer sends an append at most four times, so the outcome of the call is unknown after four lost
+//! replies.
 
 use rstest::rstest;
 use session_store_agent::{AppendOutcome, SegmentWriter};
@@ -54,7 +55,8 @@ fn an_append_with_an_unknown_outcome_can_be_repeated(#[case] faults: &[Fault]) {
     store.set_faults(faults);
     let entries = named(&["b", "c"]);
     assert!(writer.append_all(&entries).unwrap_err().is_indeterminate());
-    // A repetition that is refused does not show whether the first call stored the entries.
+    // The repetition of an append is refused. This does not show whether the first call stored the
+    // entries.
     store.set_faults(&[Refused; 4]);
     assert!(writer.append_all(&entries).unwrap_err().is_indeterminate());
     store.set_faults(&[]);
@@ -164,7 +166,8 @@ fn a_fork_is_stored_once(#[case] fault: Fault) {
     let store = FaultyStore::default();
     let mut writer = writer(&store);
     append_as_other(&writer);
-    // The append to the old segment is a conflict without a fault. The fault is for the fork.
+    // The append to the old segment needs no fault, because it is a conflict. The fault is for the
+    // append to the fork.
     store.set_faults(&[Succeeds, fault]);
     let outcome = writer.append_or_fork(&named(&["b"]), bare_fork).unwrap();
     assert!(matches!(outcome, AppendOutcome::Forked { .. }));

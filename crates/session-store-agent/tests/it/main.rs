@@ -1,5 +1,5 @@
-//! Tests of the public interface. Some tests use stores that fail, stores that return an error
-//! after a successful append, or several writers.
+//! Tests of the public interface. Some tests use several writers, stores that fail, or stores that
+//! return an error after a successful append.
 
 #[cfg(feature = "async")]
 mod async_writer;
@@ -44,7 +44,7 @@ fn texts(store: &dyn Store, session: SessionId, segment: SegmentId) -> Vec<Strin
     entries.iter().map(|entry| entry.as_json().to_owned()).collect()
 }
 
-/// Returns the first entries of a fork. They name its origin and contain no state.
+/// Returns the first entries of a fork, which name the origin of the fork and contain no state.
 fn bare_fork(from: Origin) -> Result<Vec<LogEntry>, StoreError> {
     let start = Record::at(1, Kind::SegmentStart, &serde_json::json!({"forked_from": from}))?;
     Ok(vec![start.into_entry()])

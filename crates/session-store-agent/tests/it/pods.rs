@@ -1,5 +1,5 @@
 //! Tests of `open_pod`, which opens a conversation by the name of a pod (a named agent with a
-//! pointer to a session). One or several processes open a pod for the first time, or again.
+//! pointer to a session). In the tests, one or several processes open a new or an existing pod.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -161,15 +161,15 @@ fn threads_that_open_a_new_pod_at_once_open_one_session() {
 }
 
 /// A first open makes three conditional writes: the pod, the first segment, and the pod with the
-/// segment. After a kill at any of these writes, the next open continues, whether the write
-/// happened or not.
+/// segment. The first process is killed at each of these writes, before or after the write is
+/// executed. The next open always continues.
 #[test]
 fn a_first_open_that_is_killed_is_completed_by_the_next_one() {
     for (before, fault) in (0..3).flat_map(|n| [(n, Fault::LostBefore), (n, Fault::LostAfter)]) {
         let store = FaultyStore::default();
         let mut faults = vec![Fault::Succeeds; before];
         faults.push(fault);
-        // A killed process does not send a write again, so all three resends get lost.
+        // A killed process does not send a write again. So the test loses all three resends too.
         faults.extend([Fault::LostBefore; 3]);
         store.set_faults(&faults);
         open_pod(&store, &coder(), opening).unwrap_err();
@@ -182,8 +182,8 @@ fn a_first_open_that_is_killed_is_completed_by_the_next_one() {
     }
 }
 
-/// The other process opens the pod after the tested process has read it and before the tested
-/// process puts it.
+/// The tested process reads the pod. Then another process opens the pod, before the tested process
+/// puts the pod.
 #[test]
 fn the_slower_of_two_first_opens_joins_the_session_of_the_faster_one() {
     let store = FaultyStore::default();
@@ -203,7 +203,8 @@ fn a_field_that_changes_during_a_first_open_is_kept(#[case] puts_before: usize) 
         store.before_put(|_| {});
     }
     store.before_put(|store| {
-        // Adds a first field. If it is the only one, no comma follows it.
+        // Adds a field before all other fields. If there are no other fields, no comma follows the
+        // field.
         let update = |pod: Option<&Pod>| {
             let text = pod.map_or("{}", Pod::as_json).replacen('{', r#"{"color":"red","#, 1);
             Pod::from_json(text.replace(",}", "}"))
@@ -217,8 +218,8 @@ fn a_field_that_changes_during_a_first_open_is_kept(#[case] puts_before: usize) 
     assert_eq!(store.list_sessions().unwrap(), [writer.session_id()]);
 }
 
-/// The other process joins, forks and moves the pod at this moment: the tested process has put the
-/// pod, and has not created the first segment yet.
+/// The tested process has put the pod, and has not created the first segment yet. At this moment,
+/// another process opens the pod, forks, and sets the pod's pointer to the fork.
 #[test]
 fn a_first_open_follows_a_pod_that_another_process_moves_before_the_first_segment_exists() {
     let store = MemoryStore::new();
@@ -233,8 +234,9 @@ fn a_first_open_follows_a_pod_that_another_process_moves_before_the_first_segmen
     assert_eq!(open(store.clone(), &coder()).0.key(), writer.key());
 }
 
-/// The other process joins, forks and moves the pod at this moment: the tested process has created
-/// the first segment, and has not set the pod's pointer to this segment yet.
+/// The tested process has created the first segment, and has not set the pod's pointer to this
+/// segment yet. At this moment, another process opens the pod, forks, and sets the pod's pointer to
+/// the fork.
 #[test]
 fn a_first_open_follows_a_pod_that_another_process_moves_after_the_first_segment_exists() {
     let store = FaultyStore::default();

@@ -1,6 +1,6 @@
-//! Tests with several processes on one storage. If all append to a segment and expect the same
-//! head, exactly one succeeds. If all open the same new pod (a named agent), they get the same
-//! session.
+//! Tests with several processes on one storage. If all processes append to a segment and expect the
+//! same head, exactly one process succeeds. If all processes open the same new pod (a named agent),
+//! they open the same session.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::entry;
 const CHILDREN: usize = 8;
 const ROUNDS: usize = 25;
 
-/// A storage, a segment in it, and the child processes that use both.
+/// A storage, a segment in this storage, and the child processes that use the segment.
 struct Race {
     store: OpenStore,
     segment: SegmentKey,
@@ -47,7 +47,8 @@ impl Race {
         assert_eq!(send_all(&mut self.children, "open -"), ["opened"; CHILDREN]);
     }
 
-    /// Lets all children append at once. Returns the numbers of those whose append succeeded.
+    /// Lets all children append at once. Returns the numbers of the children whose append
+    /// succeeded.
     fn all_append(&mut self, round: usize) -> Vec<usize> {
         let replies = send_all(&mut self.children, &format!("append {round}"));
         (0..CHILDREN).filter(|child| replies[*child] == "appended").collect()
@@ -134,7 +135,8 @@ fn all_processes_that_open_a_new_pod_open_one_session(#[case] backend: Backend) 
     let before = race.store.list_sessions().unwrap().len();
     for round in 0..ROUNDS {
         let name: PodName = format!("agent {round}").parse().unwrap();
-        // In every second round the pod exists and has no pointer.
+        // In every second round, the pod already exists and has no pointer. In the other rounds it
+        // does not exist.
         let has_fields = round % 2 == 0;
         let pods = race.store.pods().unwrap();
         if has_fields {

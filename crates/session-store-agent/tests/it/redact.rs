@@ -110,7 +110,7 @@ proptest! {
     }
 }
 
-/// An entry with a secret, and the same entry without it.
+/// An entry with a secret, and the same entry after its redaction.
 fn secret_entry() -> (LogEntry, LogEntry) {
     let with = entry(&format!("{{\"output\":\"gsk_{}\"}}", random(52)));
     (with, entry("{\"output\":\"[redacted groq-key]\"}"))
@@ -149,7 +149,7 @@ fn the_start_of_a_fork_is_redacted() {
     assert_eq!(log, [without.clone(), without]);
 }
 
-/// A store that redacts. Do not do this, as the test below shows.
+/// A store that redacts entries. The test below shows why a store must not do this.
 struct RedactingStore(FaultyStore);
 
 impl Store for RedactingStore {
@@ -178,8 +178,8 @@ fn a_store_that_redacts_stores_a_turn_twice_after_a_lost_reply() {
     let mut writer = SegmentWriter::create(store, session, &[entry("{}")]).unwrap();
     faulty.set_faults(&[LostAfter]);
     let outcome = writer.append_or_fork(&[with], bare_fork).unwrap();
-    // The stored entry differs from the entry that was sent, so the writer mistakes it for an entry
-    // of another writer.
+    // The stored entry differs from the entry that the writer sent. So the writer takes the stored
+    // entry for an entry of another writer.
     assert!(matches!(outcome, AppendOutcome::Forked { .. }));
     let segments = faulty.list_segments(session).unwrap();
     let logs = segments.iter().flat_map(|segment| faulty.read_all(session, *segment).unwrap());

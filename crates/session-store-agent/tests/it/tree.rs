@@ -1,5 +1,5 @@
-//! Tests of `SessionTree`, the fork tree of a session, with all kinds of first entries in its
-//! segments.
+//! Tests of `SessionTree`, the fork tree of a session. The segments begin with all kinds of first
+//! entries.
 
 use serde_json::json;
 use session_store_agent::{Kind, Lineage, Origin, SessionTree, fork_at, fork_session_at};
@@ -13,8 +13,8 @@ fn id(number: u128) -> SegmentId {
     SegmentId::from(Uuid::from_u128(number))
 }
 
-/// Returns the tree of a session with numbered segments. Each link is a segment, and the segment
-/// from which it was forked.
+/// Returns the tree of a session with numbered segments. Each link has the number of a segment, and
+/// the number of the segment from which this segment was forked.
 fn tree_of(links: &[(u128, Option<u128>)]) -> SessionTree {
     let (store, session) = (MemoryStore::new(), SessionId::from(Uuid::nil()));
     for (segment, parent) in links {
@@ -25,7 +25,7 @@ fn tree_of(links: &[(u128, Option<u128>)]) -> SessionTree {
     SessionTree::read(&store, session).unwrap()
 }
 
-/// Returns each segment and its parent, by ascending id.
+/// Returns each segment with its parent, in ascending order of the ids.
 fn parents(tree: &SessionTree) -> Vec<(u128, Option<u128>)> {
     let number = |id: SegmentId| Uuid::from(id).as_u128();
     tree.nodes().map(|node| (number(node.segment_id), node.parent.map(number))).collect()

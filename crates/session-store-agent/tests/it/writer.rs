@@ -1,5 +1,5 @@
-//! Tests of `SegmentWriter`, alone and with other writers on the same segment, mostly over a store
-//! without faults.
+//! Tests of `SegmentWriter`, with one writer or several writers on the same segment. Most tests use
+//! a store without faults.
 
 use session_store_agent::{AppendOutcome, BestEffort, Lineage, Origin, SegmentWriter};
 use session_store_core::{Capability, LogEntry, SegmentId, SessionId, Store, StoreError};
@@ -149,7 +149,8 @@ fn another_entry_count_forks_the_segment() {
     let mut writer = writer_with(&MemoryStore::new(), &[]);
     writer.append_all(&[turn_end(), turn_end()]).unwrap();
     let root = writer.segment_id();
-    // The segment has more entries than the count, then fewer, and then it is deleted.
+    // In the first case, the segment has more entries than the count. In the second case, it has
+    // fewer entries. In the other cases, it was deleted.
     for (count, is_deleted, turns) in [(1, false, 1), (5, false, 2), (2, true, 0), (0, true, 0)] {
         if is_deleted {
             writer.store().delete_segment(writer.session_id(), root).unwrap();
