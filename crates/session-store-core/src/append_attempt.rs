@@ -1,9 +1,10 @@
-//! `AppendAttempt`: a conditional append that finds out what happened when a reply is lost.
+//! `AppendAttempt`: a conditional append. If the reply is lost, the attempt finds out whether the
+//! entries are stored.
 
 use crate::{Head, LogEntry, SegmentRef, Store, StoreError};
 
 /// The number of times that an append is sent again after a lost reply. The attempt does not wait
-/// between two sends, so a caller must wait for a store that is down.
+/// between two sends. If a store is down for longer, the caller must wait and try again.
 ///
 /// Clause [H5](crate::contract#h5).
 const RESENDS: usize = 3;
@@ -11,10 +12,10 @@ const RESENDS: usize = 3;
 /// An attempt to append entries to a log whose head is known.
 ///
 /// If a store returns [`StoreError::Indeterminate`], the attempt finds out whether the entries are
-/// stored. To find out, the attempt sends the append again with the same head. The entries cannot
-/// be appended twice, because an append changes the head ([H5](crate::contract#h5)). After a
-/// conflict, the attempt reads the log at the position of the entries. The result is
-/// `Indeterminate` only if these calls fail too.
+/// stored. First it sends the append again with the same head. The entries cannot be appended
+/// twice: if the first append was executed, it has changed the head, so the second append is a
+/// conflict ([H5](crate::contract#h5)). After a conflict, the attempt reads the log at the position
+/// of the entries. The result is `Indeterminate` only if these calls fail too.
 ///
 /// Two writers that append the same bytes at the same position cannot be distinguished. Entries
 /// should therefore contain something unique to their writer, such as a time or an id.
@@ -30,13 +31,13 @@ pub struct AppendAttempt<'a, S: ?Sized> {
 #[derive(Debug)]
 #[must_use = "the result can be an error"]
 pub struct Resolution {
-    /// The number of entries that are certainly stored at their place.
+    /// The number of entries that are known to be stored at their place.
     pub appended: usize,
     /// The head to expect at the next append. If other writers have appended after the entries,
-    /// this is the head from before the attempt. The log never has that head again, so the next
-    /// append is a conflict.
+    /// this is the head before the attempt. The log never has this head again, so the next append
+    /// is a conflict, as it must be.
     pub head: Option<Head>,
-    /// The error, if not all entries are stored.
+    /// The error, if not all entries are known to be stored.
     pub result: Result<(), StoreError>,
 }
 
@@ -44,15 +45,16 @@ pub struct Resolution {
 struct Found {
     /// The number of entries of the attempt that are stored at their place.
     stored: usize,
-    /// The head of the log, if the log ends directly after these entries.
+    /// The head of the log, if the log ends directly after the stored entries.
     head: Option<Head>,
 }
 
 impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
     /// Returns an attempt to append `entries` if the head of the segment is `expected`.
     ///
-    /// `position` is the place of the first entry in the log. Usually this is the number of entries
-    /// in `expected`. The caller passes a larger number if it knows that the log has more entries.
+    /// `position` is the position that the first of `entries` gets in the log. Usually this is the
+    /// number of entries in `expected`. The caller passes a larger number if it knows that the log
+    /// has more entries than `expected` counts.
     pub const fn new(
         segment: SegmentRef<'a, S>,
         expected: Option<Head>,
@@ -67,8 +69,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
         self.run(false)
     }
 
-    /// Appends the entries after an earlier attempt with an unknown outcome, which can have stored
-    /// the entries.
+    /// Appends the entries again, after an earlier attempt whose outcome is unknown. The earlier
+    /// attempt can have stored the entries.
     pub fn retry(&self) -> Resolution {
         self.run(true)
     }
@@ -97,22 +99,24 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
                     return self.resolve(conflict);
                 }
                 error if !maybe_stored => return self.fail(error),
-                // An earlier append can have stored the entries, although this append has stored
-                // nothing. Returning this error would mean that nothing was stored (A5).
+                // This append has stored nothing, but an earlier append can have stored the
+                // entries. This error alone would mean that nothing was stored (A5), so return that
+                // the outcome is unknown.
                 error if resends == 0 => return self.nothing(self.unknown(error)),
                 _ => resends -= 1,
             }
         }
     }
 
-    /// Finds out whether the conflict is with the entries themselves or with another writer.
+    /// Finds out the cause of a conflict: the entries of this attempt are stored, or another writer
+    /// has changed the log.
     fn resolve(&self, conflict: StoreError) -> Resolution {
         if self.entries.is_empty() && self.expected.is_some() {
             return self.nothing(conflict);
         }
         match self.read() {
-            // An attempt without entries creates an empty segment. If the log has entries, another
-            // writer has created the segment or appended to it.
+            // An attempt without entries creates an empty segment. If the log has entries, they
+            // come from another writer, so the conflict is real.
             Ok(Found { stored: 0, head }) if !self.entries.is_empty() || head.is_none() => {
                 self.nothing(conflict)
             }
@@ -137,8 +141,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
         }
     }
 
-    /// Returns the outcome for an error from which the number of stored entries is known. After a
-    /// partial append, the new head is unknown, so the log is read.
+    /// Returns the outcome for an error that shows how many entries are stored. The error of a
+    /// partial append does not contain the new head, so the log is read.
     fn fail(&self, error: StoreError) -> Resolution {
         let StoreError::Partial { appended, .. } = error else { return self.nothing(error) };
         let found = self.read().ok().filter(|found| found.stored == appended);
@@ -150,9 +154,9 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
         StoreError::indeterminate(format!("append to {}", self.segment.key()), error)
     }
 
-    /// Returns the head to expect if `head` is the reply to the append. If a store appends and then
-    /// reads the head in a second step, the reply can count another writer's entries. The head to
-    /// expect is then the old head, so that the next append is a conflict.
+    /// Returns the head to expect at the next append, after the append has returned `head`. A store
+    /// can read the head in a second step after the append, so `head` can count entries of another
+    /// writer. Then the head to expect is the old head, so that the next append is a conflict.
     fn head_after_entries(&self, head: Head) -> Option<Head> {
         if head.entries() == self.position + self.entries.len() {
             Some(head)

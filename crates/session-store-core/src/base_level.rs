@@ -4,9 +4,9 @@ use crate::{Store, forward_store};
 
 /// A store of which only the nine required methods are used.
 ///
-/// All other methods are the provided bodies of [`Store`], even where the inner store overrides
-/// them. A wrapper can call such a body this way, and a test can compare it with the method of a
-/// backend.
+/// All other methods are the provided bodies of [`Store`], even if the inner store overrides these
+/// methods. A wrapper uses this type to call a provided body, and a test uses it to compare a
+/// provided body with the method of a backend.
 ///
 /// ```
 /// use session_store_core::{BaseLevel, LogEntry, SegmentId, SessionId, Store, StoreError};
@@ -23,7 +23,7 @@ use crate::{Store, forward_store};
 #[derive(Clone, Copy, Debug)]
 pub struct BaseLevel<S>(pub S);
 
-// The other methods are left out on purpose.
+// The other methods are not forwarded on purpose, so that their provided bodies are used.
 impl<S: Store> Store for BaseLevel<S> {
     forward_store! { self => self.0;
         append read_all list_sessions list_segments lookup_session_of create_segment exists

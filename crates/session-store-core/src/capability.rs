@@ -44,10 +44,10 @@ capabilities! {
     ///
     /// Clause [S4](crate::contract#s4).
     DurableSync = "durable_sync",
-    /// The token of a head changes when entries are cut, replaced or recreated.
+    /// The token of a head changes when the log is truncated, replaced or recreated.
     ///
-    /// The provided bodies of `head` and `read_page` return a constant token. A store with this
-    /// capability must therefore implement both.
+    /// The provided bodies of `head` and `read_page` return a constant token. So a store with this
+    /// capability must implement both methods.
     ///
     /// Clauses [H1](crate::contract#h1) and [H4](crate::contract#h4).
     Epoch = "epoch",

@@ -32,8 +32,8 @@ impl<C> ConnectionPool<C> {
     /// If all connections are in use, waits until another thread releases one.
     ///
     /// # Errors
-    /// The error of `open`. If no connection was released before `deadline`, the error that
-    /// `exhausted` returns for the number of connections.
+    /// The error of `open`. If no connection was released before `deadline`, the result of
+    /// `exhausted`, which is called with the number of connections.
     pub fn take<E>(
         &self,
         deadline: Instant,
@@ -52,8 +52,8 @@ impl<C> ConnectionPool<C> {
         connections.in_use += 1;
         let idle = connections.idle.pop();
         drop(connections);
-        // The lease is created before the connection is opened. If opening fails, dropping the
-        // lease counts the connection as no longer in use.
+        // The lease is created before the connection is opened. If opening fails, the lease is
+        // dropped. This reduces the number of connections in use again.
         let mut lease = Lease { pool: self, connection: idle };
         if lease.connection.is_none() {
             lease.connection = Some(open()?);
@@ -61,12 +61,12 @@ impl<C> ConnectionPool<C> {
         Ok(lease)
     }
 
-    /// Closes the idle connections. Call it when a connection was lost, because the other
+    /// Closes the idle connections. Call this method when a connection was lost, because the idle
     /// connections were most likely lost too.
     pub fn close_idle(&self) {
         let idle = mem::take(&mut self.lock().idle);
         // The lock is already released here. Closing takes a system call for each connection, and
-        // other threads must not wait for it.
+        // other threads must not wait for these system calls.
         drop(idle);
     }
 
@@ -77,9 +77,9 @@ impl<C> ConnectionPool<C> {
 
 /// A connection that one thread uses.
 ///
-/// Dropping the lease closes the connection, because the reply to a failed request can still
-/// arrive, and the next request would read it. Only [`release`](Self::release) returns the
-/// connection to the pool.
+/// Only [`release`](Self::release) returns the connection to the pool. Dropping the lease closes
+/// the connection. The reply to a failed request can still arrive on this connection, and the next
+/// request would take it for its own reply.
 #[derive(Debug)]
 pub struct Lease<'a, C> {
     pool: &'a ConnectionPool<C>,
@@ -97,8 +97,9 @@ impl<C> Lease<'_, C> {
 
 impl<C> Drop for Lease<'_, C> {
     fn drop(&mut self) {
-        // Close the connection before another thread can open one, because the server can have the
-        // same limit.
+        // Close the connection before the number of connections is reduced. Otherwise another
+        // thread could open a new connection first, and a server with the same limit would refuse
+        // it.
         drop(self.connection.take());
         self.pool.lock().in_use -= 1;
         self.pool.released.notify_one();
@@ -131,7 +132,7 @@ mod tests {
 
     const LATER: Duration = Duration::from_secs(60);
 
-    /// Opens connections that are numbered from 1.
+    /// Opens connections, which are numbered from 1.
     struct Server(Cell<usize>);
 
     impl Server {
@@ -168,7 +169,8 @@ mod tests {
         }
     }
 
-    /// The thread can only take the connection after the other thread has released it.
+    /// The pool has one connection. The thread can take it only after the other thread has released
+    /// it.
     #[test]
     fn a_thread_waits_for_a_released_connection() {
         let pool = ConnectionPool::new(1);

@@ -1,4 +1,4 @@
-//! `StoreError`: why a call on a store failed.
+//! `StoreError`: the reason why a call on a store failed.
 
 use std::error::Error;
 use std::io;
@@ -14,7 +14,8 @@ use crate::{Capability, Head, SegmentId};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The operating system returned an error. [`StoreError::io`] adds the operation and its place.
+    /// The operating system returned an error. [`StoreError::io`] builds this error with the
+    /// operation and the place.
     #[error("I/O error: {0}")]
     Io(#[from] io::Error),
 
@@ -76,7 +77,7 @@ pub enum StoreError {
          so read before you retry"
     )]
     Indeterminate {
-        /// The operation and its place.
+        /// The operation and the place.
         operation: String,
         /// The failure that makes the outcome unknown.
         source: Box<dyn Error + Send + Sync>,
@@ -159,7 +160,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Returns an I/O error that names the operation and its place, and has the kind of `source`.
+    /// Returns an I/O error that names the operation and the place. The error has the same kind as
+    /// `source`.
     ///
     /// `operation` is an infinitive phrase such as `append to /logs/a.jsonl`. The text of the error
     /// becomes `I/O error: cannot append to /logs/a.jsonl: …`.
@@ -180,8 +182,8 @@ impl StoreError {
         Self::Corrupt { line: requested, message }
     }
 
-    /// Returns an error that reports an unknown outcome of `operation`, caused by `source`. If
-    /// `source` is [`Indeterminate`](Self::Indeterminate) itself, it is returned unchanged.
+    /// Returns an error that reports an unknown outcome of `operation`. `source` is the cause. If
+    /// `source` itself is [`Indeterminate`](Self::Indeterminate), `source` is returned unchanged.
     #[must_use]
     pub fn indeterminate(operation: impl Into<String>, source: Self) -> Self {
         match source {

@@ -5,7 +5,7 @@ use std::error::Error;
 /// Returns the texts of an error and of all its causes on one line, separated by `: `.
 ///
 /// If the text of an error already contains the text of its cause, the cause is left out. If the
-/// text of a cause ends with the text of the error, the cause replaces the error.
+/// text of the cause ends with the text of the error, the error is left out.
 ///
 /// ```
 /// use session_store_core::{StoreError, error_chain};

@@ -1,5 +1,5 @@
-//! Macros that forward methods of a store to another value. With these macros, references and smart
-//! pointers to a store implement its traits.
+//! Macros that forward the methods of a store to another value. With these macros, references and
+//! smart pointers to a store implement the traits of the store.
 
 use std::sync::Arc;
 
@@ -8,9 +8,10 @@ use crate::{PodStore, Store};
 /// Forwards methods of [`Store`](crate::Store) to another value.
 ///
 /// A call of the macro lists the methods by name. Deny `clippy::missing_trait_methods` in the
-/// wrapper, as the example does. If the trait gains a method, the wrapper then does not build until
-/// its author has decided whether to forward the method. Without the lint, the wrapper would
-/// silently use the provided body, even if the inner store overrides the method.
+/// wrapper, as the example does. If [`Store`](crate::Store) gains a method, the lint then reports
+/// an error until the author of the wrapper has decided whether to forward the method. Without the
+/// lint, the wrapper would silently use the provided body, even if the inner store overrides the
+/// method.
 ///
 /// ```
 /// use session_store_core::{LogEntry, SegmentId, SessionId, Store, StoreError, forward_store};
@@ -184,7 +185,7 @@ macro_rules! forward_store {
             $crate::Store::sync(&$to)
         }
     };
-    // A method whose first two arguments name a segment.
+    // The rule for a method whose first two arguments name a segment.
     (@@ $self:ident ($to:expr) $method:ident($($arg:ident: $type:ty),*) -> $ok:ty) => {
         fn $method(
             &$self,

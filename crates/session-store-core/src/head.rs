@@ -1,4 +1,4 @@
-//! `Head`: the end of a segment's log, which conditional writes compare.
+//! `Head`: the end of a segment's log at one moment. Conditional writes compare heads.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// The end of a segment's log at one moment: the number of its entries and an opaque token.
 ///
-/// Heads are compared as a whole ([H1](crate::contract#h1)). Heads have no order: of two unequal
-/// heads, either head can be the newer one. With [`Capability::Epoch`](crate::Capability::Epoch),
-/// the token changes whenever entries are cut, replaced or recreated, so equal heads mean that the
-/// log has not changed. A head is serialized as its text.
+/// Heads are compared as a whole ([H1](crate::contract#h1)). Heads have no order: two unequal heads
+/// do not show which head is newer. With [`Capability::Epoch`](crate::Capability::Epoch), the token
+/// changes whenever the log is truncated, replaced or recreated, so equal heads mean that the log
+/// has not changed. A head is serialized as the text that `Display` writes.
 ///
 /// ```
 /// use session_store_core::Head;

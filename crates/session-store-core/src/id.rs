@@ -24,14 +24,14 @@ macro_rules! id {
                 Self(Uuid::now_v7())
             }
 
-            /// Returns the id that is derived from a name: a UUID of version 5 (RFC 9562). The same
-            /// namespace and name always give the same id.
+            /// Returns the id that is derived from a namespace and a name: a UUID of version 5 (RFC
+            /// 9562). The same namespace and name always give the same id.
             #[must_use]
             pub fn new_v5(namespace: &Uuid, name: &[u8]) -> Self {
                 Self(Uuid::new_v5(namespace, name))
             }
 
-            /// Returns the id of these 16 bytes.
+            /// Returns the id that consists of these 16 bytes.
             #[must_use]
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))

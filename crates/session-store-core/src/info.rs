@@ -1,4 +1,5 @@
-//! `SegmentInfo` and `ListOptions`: facts about segments without reading their logs.
+//! `SegmentInfo`: facts about a segment that are known without reading the log. `ListOptions`: the
+//! part of a listing to return.
 
 use std::time::SystemTime;
 
@@ -20,7 +21,7 @@ pub struct SegmentInfo {
 }
 
 impl SegmentInfo {
-    /// Returns the facts of a segment if only the head is known.
+    /// Returns facts with only the head. Size and time are `None`.
     #[must_use]
     pub const fn new(head: Head) -> Self {
         Self { head, bytes: None, modified: None }
@@ -60,14 +61,14 @@ impl ListOptions {
         Self { after: None, limit: None }
     }
 
-    /// Starts after this session, which need not exist. Sessions are listed in descending order, so
-    /// the listing has only the sessions with smaller ids.
+    /// Starts the listing after this session. The session need not exist. Sessions are listed in
+    /// descending order, so the listing has only the sessions with smaller ids.
     #[must_use]
     pub const fn after(self, session_id: SessionId) -> Self {
         Self { after: Some(session_id), ..self }
     }
 
-    /// Ends after `limit` sessions. A session is always listed with all its segments.
+    /// Ends the listing after `limit` sessions. A session is always listed with all its segments.
     #[must_use]
     pub const fn limit(self, limit: usize) -> Self {
         Self { limit: Some(limit), ..self }

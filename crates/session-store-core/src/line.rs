@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 
 use crate::StoreError;
 
-/// A range of a shared text. The lines of one read share one allocation, and a clone copies no
-/// bytes.
+/// A range of a shared text. The lines of one read share one allocation, and cloning a line copies
+/// no bytes.
 #[derive(Clone)]
 pub(crate) struct Line {
     block: Arc<String>,
@@ -27,7 +27,8 @@ impl Line {
     pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, StoreError> {
         let text = serde_json::to_string(value)?;
         if !(text.starts_with('{') && text.ends_with('}')) {
-            // The value is not an object. Parsing the text returns an error with the position.
+            // The value is not an object. Parse the text only for the error, which has the
+            // position.
             return Self::from_text(text);
         }
         debug_assert!(object_in(&text).is_ok(), "{} writes invalid JSON", type_name::<T>());
@@ -55,7 +56,8 @@ impl Line {
         Self::on_one_line(block, start..start + object.len())
     }
 
-    /// Returns the object in `range` of `block`, which was checked before. Its JSON is not parsed.
+    /// Returns the object in `range` of `block`. The object was checked before, so its JSON is not
+    /// parsed.
     #[inline]
     pub(crate) fn in_checked_block(
         block: &Arc<String>,
@@ -90,7 +92,8 @@ impl Line {
         &self.block[start..start + self.len as usize]
     }
 
-    /// Formats the size and the beginning of the line, under the name of the type that wraps it.
+    /// Writes the `Debug` output: `name`, which is the name of the wrapping type, and the size and
+    /// the beginning of the line.
     pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 32;
         let text = self.as_str();
@@ -119,7 +122,7 @@ macro_rules! entry {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// The text never changes after the entry is built, and clones share it. Two entries are
+        /// The text never changes after the entry is built. Clones share the text. Two entries are
         /// equal if their texts are equal byte for byte. `Debug` shows the size and the first 32
         /// characters only, because logs can hold secrets.
         #[derive(Clone, PartialEq, Eq, Hash)]
@@ -175,8 +178,9 @@ macro_rules! entry {
             /// Builds an entry from a part of a shared text, as [`from_json`](Self::from_json)
             /// does.
             ///
-            /// The bytes are copied only if line breaks must be removed. The block is freed when
-            /// its last entry is dropped, so a block should have a few hundred KiB at most.
+            /// The bytes are copied only if line breaks must be removed. All entries of a block
+            /// share its memory, which is freed when the last entry is dropped. So a block should
+            /// have a few hundred KiB at most.
             ///
             /// # Errors
             /// As [`from_json`](Self::from_json).
@@ -193,11 +197,13 @@ macro_rules! entry {
             /// Builds an entry from a part of a shared text, as [`from_block`](Self::from_block)
             /// does, but does not parse JSON that begins with `{` and ends with `}`.
             ///
-            /// The caller has checked the same bytes before, for example at an earlier read of a
-            /// log. If these bytes are not one JSON object, the text of the entry is not JSON.
+            /// The caller must have checked the same bytes before, for example at an earlier read
+            /// of a log. If the bytes are not one JSON object, the entry gets a text that is not
+            /// JSON.
             ///
             /// # Errors
-            /// As [`from_block`](Self::from_block), for all other text.
+            /// As [`from_block`](Self::from_block), for text that does not begin with `{` and end
+            /// with `}`.
             ///
             /// # Panics
             /// As [`from_block`](Self::from_block).
@@ -239,8 +245,8 @@ pub(crate) use entry;
 
 /// Returns the single object in `text`, without the JSON white space around it.
 fn object_in(text: &str) -> Result<&str, serde_json::Error> {
-    // A RawValue is validated without recursion, and its numbers and escapes are not interpreted.
-    // Deep nesting, 1e999 and a lone \ud800 are therefore accepted unchanged.
+    // `serde_json` validates a RawValue without recursion, and does not interpret its numbers and
+    // escapes. So deep nesting, 1e999 and a lone \ud800 are accepted unchanged.
     let value = serde_json::from_str::<&RawValue>(text)?.get();
     if value.starts_with('{') {
         return Ok(value);
@@ -256,7 +262,8 @@ pub(crate) fn is_object(text: &str) -> bool {
     u32::try_from(text.len()).is_ok() && object_in(text).is_ok()
 }
 
-/// Deserializes from any object. For another value the parser returns its own error.
+/// A type that deserializes from any object. For another value, the parser returns an error with
+/// the position.
 struct AnyObject;
 
 impl<'de> Deserialize<'de> for AnyObject {
@@ -276,13 +283,13 @@ impl<'de> Deserialize<'de> for AnyObject {
     }
 }
 
-/// Removes the runs of white space between tokens that contain a line break.
+/// Removes each run of white space between tokens, if the run contains a line break.
 fn without_line_breaks(object: &str) -> String {
     let mut kept = String::with_capacity(object.len());
     let mut rest = object;
     while let Some(at) = rest.find(['\n', '\r']) {
-        // Valid JSON has line breaks between tokens only, so white space around a line break can be
-        // removed.
+        // Valid JSON has line breaks only between tokens and not in strings, so the white space
+        // around a line break can be removed.
         kept.push_str(rest[..at].trim_end_matches(is_json_space));
         rest = rest[at..].trim_start_matches(is_json_space);
     }
@@ -296,8 +303,8 @@ fn invalid_utf8(at: usize) -> StoreError {
 
 /// Returns whether the text contains a line break.
 ///
-/// The smallest byte of a chunk is found first, because the compiler vectorizes that loop well.
-/// Only a chunk with a control character is searched.
+/// For each chunk, the smallest byte is computed first, because the compiler vectorizes this loop
+/// well. Only a chunk that contains a control character is searched for a line break.
 fn has_line_break(text: &str) -> bool {
     let may_have = |chunk: &[u8]| chunk.iter().fold(u8::MAX, |min, &byte| min.min(byte)) <= b'\r';
     let has = |chunk: &[u8]| may_have(chunk) && chunk.iter().any(is_line_break);

@@ -21,8 +21,8 @@ pub trait Maintenance: Send + Sync {
     /// an error.
     fn check(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError>;
 
-    /// Repairs what can be repaired without losing an entry, and reports each repair. The call can
-    /// be repeated.
+    /// Repairs all faults that can be repaired without losing an entry, and reports each repair.
+    /// The call can be repeated.
     ///
     /// Clause [M2](crate::contract#m2).
     ///
@@ -30,10 +30,10 @@ pub trait Maintenance: Send + Sync {
     /// As [`check`](Self::check).
     fn repair(&self, report: &mut dyn FnMut(Finding)) -> Result<(), StoreError>;
 
-    /// Opens the stored bytes of a segment's log, which can be damaged.
+    /// Opens the file of a segment's log as bytes. The log can be damaged.
     ///
-    /// A backup saves these bytes if the log cannot be read. The provided body returns `None`,
-    /// which is right for a storage that does not have one file for a log.
+    /// A backup saves these bytes if the log cannot be read. The provided body returns `None`, as a
+    /// storage must do that has no separate file for each log.
     ///
     /// # Errors
     /// [`StoreError::Io`] if the bytes cannot be opened.
@@ -90,7 +90,7 @@ pub struct Finding {
     /// The action that the operator can take. `None` if no action is needed.
     pub remedy: Option<String>,
     /// Whether the place holds data that no listing of the store contains. A copy of the store
-    /// lacks this data and is therefore not complete.
+    /// lacks this data, so the copy is not complete.
     ///
     /// False for an incomplete entry, which was never acknowledged.
     pub is_unlisted: bool,
@@ -129,7 +129,7 @@ impl Finding {
         Self { is_unlisted: true, ..self }
     }
 
-    /// Returns whether a copy of the store lacks data, because of this finding.
+    /// Returns whether this finding means that a copy of the store lacks data.
     #[must_use]
     pub fn is_left_behind(&self) -> bool {
         self.severity == Severity::Fault || self.is_unlisted

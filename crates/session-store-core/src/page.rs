@@ -23,7 +23,7 @@ impl Page {
     }
 }
 
-/// A part of a segment's trace. An empty page is the end.
+/// A part of a segment's trace. An empty page means the end of the trace.
 ///
 /// Clause [X3](crate::contract#x3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl TracePage {
     }
 }
 
-/// The start and the options of a page to read with
+/// The start and the options of a page that is read with
 /// [`Store::read_page_with`](crate::Store::read_page_with). [`Pages`](crate::Pages) returns such a
 /// request for the next page that it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,8 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    /// Requests the entries from the position `start` on that fit in `max_bytes`, and the head.
+    /// Requests the entries from the position `start` on, as many as fit in `max_bytes`, and the
+    /// head.
     #[must_use]
     pub const fn new(start: usize, max_bytes: usize) -> Self {
         Self { start, max_bytes, needs_head: true }
@@ -92,8 +93,8 @@ impl PageBudget {
         Self { left: max_bytes, empty: true }
     }
 
-    /// Returns the number of bytes that are left. The first entry of a page can be larger than this
-    /// number.
+    /// Returns the number of bytes that are left. The first entry of a page is admitted even if it
+    /// is larger than this number.
     #[must_use]
     pub const fn left(&self) -> usize {
         self.left

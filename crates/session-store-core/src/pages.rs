@@ -1,4 +1,4 @@
-//! `Pages`: the state of reading a log or a trace page by page. `Pages` does no I/O. The caller
+//! `Pages`: the state of a read of a log or a trace page by page. `Pages` does no I/O. The caller
 //! reads each page that `Pages` requests.
 
 use std::hash::{BuildHasher, RandomState};
@@ -10,10 +10,10 @@ use crate::{BackendError, Entry, Head, PageRequest, StoreError};
 /// The size of a page in bytes, unless the caller chooses another size.
 const PAGE_BYTES: usize = 256 * 1024;
 
-/// The place in a log or a trace at which a read has ended.
+/// The place in a log or a trace at which an earlier read has ended.
 ///
-/// A later read can resume at this place ([`Pages::resume`]). That read detects whether the entries
-/// before the place were cut or replaced.
+/// A later read can resume at this place ([`Pages::resume`]). The later read detects whether the
+/// entries before the place were truncated or replaced.
 #[derive(Clone, Copy, Debug)]
 pub struct Checkpoint {
     entries: usize,
@@ -25,8 +25,8 @@ impl Checkpoint {
     /// The start of a log or a trace.
     pub const START: Self = Self::after(0);
 
-    /// Returns the place after the first `entries` entries. A read that resumes there cannot detect
-    /// whether these entries were replaced.
+    /// Returns the place after the first `entries` entries. A read that resumes at this place
+    /// cannot detect whether these entries were replaced.
     #[must_use]
     pub const fn after(entries: usize) -> Self {
         Self { entries, head: None, last: None }
@@ -38,8 +38,8 @@ impl Checkpoint {
         self.entries
     }
 
-    /// Returns the head of the log at the moment when the last page was read. `None` for a trace,
-    /// and for a page that was read without the head.
+    /// Returns the head that the log had when the last page was read. Returns `None` for a trace,
+    /// and if the page was read without the head.
     #[must_use]
     pub const fn head(&self) -> Option<Head> {
         self.head
@@ -52,18 +52,18 @@ impl Checkpoint {
 /// [`next_request`](Self::next_request) and pass the result to [`supply`](Self::supply).
 /// [`Entries`](crate::Entries) does so for a store.
 ///
-/// - Reading ends at the end of the log at the moment when the last page was read, or at
+/// - Reading ends at the end that the log has when the last page is read, or at
 ///   [`end_at`](Self::end_at).
-/// - If the log is cut or replaced during the reading, the reading ends with
+/// - If the log is truncated or replaced during the reading, the reading ends with
 ///   [`StoreError::Conflict`]. The returned entries are therefore never a mix of two logs
 ///   ([C2](crate::contract#c2)).
-/// - Before a bad line, all entries are returned. Then the reading ends with
+/// - All entries before a bad line are returned. At the bad line, the reading ends with
 ///   [`StoreError::Corrupt`], unless [`skip_bad_lines`](Self::skip_bad_lines) is set.
 #[derive(Debug)]
 pub struct Pages<E> {
     /// The entries of the current page that were not returned yet.
     page: vec::IntoIter<E>,
-    /// The error to return after these entries.
+    /// The error to return after the entries of the current page.
     error: Option<StoreError>,
     /// The place after the last entry of `page`.
     checkpoint: Checkpoint,
@@ -71,11 +71,11 @@ pub struct Pages<E> {
     end: usize,
     page_bytes: usize,
     skip_bad_lines: bool,
-    /// The number of the last bad line that was skipped, as the storage counts lines.
+    /// The number of the last bad line that was skipped. The storage counts the lines.
     bad_line: usize,
     /// Whether the next page needs a head.
     needs_head: bool,
-    /// Whether the reading resumed at a checkpoint and has not read a page since then.
+    /// Whether the reading has resumed at a checkpoint and has not read a page yet.
     resumed: bool,
     state: State<E>,
 }
@@ -84,11 +84,12 @@ pub struct Pages<E> {
 enum State<E> {
     /// The next page follows the checkpoint.
     Reading,
-    /// The next page contains a bad line. The entries before this line are read one by one, because
-    /// a page with a limit of 0 bytes has exactly one entry.
+    /// The next page contains a bad line. The entries before this line are read one by one, as
+    /// pages with a limit of 0 bytes. Such a page has exactly one entry.
     ReadingOneByOne,
-    /// A page was read, and its head shows that the log has changed, perhaps only by appends. The
-    /// last entry before this page is read again, and must equal the entry that was read earlier.
+    /// A page was read, and its head shows that the log has changed. The change may have been only
+    /// an append. So the last entry before this page is read again, and must equal the entry that
+    /// was read earlier.
     Verifying(Vec<E>, Option<Head>),
     Done,
 }
@@ -142,20 +143,21 @@ impl<E: Entry> Pages<E> {
 
     /// Reads the first page without the head of the log, if that saves work for the store.
     ///
-    /// Use this if the reading can stop early, because a store of files reads the whole log to find
-    /// the head. Without a head the end of the log is unknown, so a short log takes one more page.
+    /// Use this method if the reading can stop early. A store of files reads the whole log to find
+    /// the head, even if only the first page is needed. Without the head, the end of the log is
+    /// unknown, so reading a short log to its end takes one more page.
     #[must_use]
     pub fn start_without_head(self) -> Self {
         Self { needs_head: false, ..self }
     }
 
     /// Returns the next entry of the current page, or an error. `None` means that the next page is
-    /// needed or that the reading has ended.
+    /// needed, or that the reading has ended.
     pub fn next_entry(&mut self) -> Option<Result<E, StoreError>> {
         self.page.next().map(Ok).or_else(|| self.error.take().map(Err))
     }
 
-    /// Returns the request for the next page. `None` means that the current page has more entries
+    /// Returns the request for the next page. `None` means that the current page has more entries,
     /// or that the reading has ended.
     #[must_use]
     pub fn next_request(&self) -> Option<PageRequest> {
@@ -172,7 +174,7 @@ impl<E: Entry> Pages<E> {
         Some(request.with_head(self.needs_head))
     }
 
-    /// Takes the result of reading the page of [`next_request`](Self::next_request).
+    /// Takes the result of the read that [`next_request`](Self::next_request) requested.
     pub fn supply(&mut self, page: Result<(Vec<E>, Option<Head>), StoreError>) {
         let state = mem::replace(&mut self.state, State::Done);
         match (page, state) {
@@ -191,8 +193,8 @@ impl<E: Entry> Pages<E> {
                     self.error = Some(StoreError::Conflict { expected, actual: head });
                 }
             }
-            // One bad line makes the whole page fail, so the entries before the bad line are read
-            // one by one.
+            // One bad line makes the read of the whole page fail, so read the entries before the
+            // bad line one by one.
             (Err(StoreError::Corrupt { .. }), State::Reading) => {
                 self.state = State::ReadingOneByOne;
             }
@@ -209,19 +211,20 @@ impl<E: Entry> Pages<E> {
         self.checkpoint.entries - self.page.as_slice().len()
     }
 
-    /// Returns the place up to which pages were read. Once the reading has ended without an error,
-    /// this is the place after the last entry.
+    /// Returns the place after the pages that were read. After the reading has ended without an
+    /// error, this is the place after the last entry.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
         self.checkpoint
     }
 
-    /// Returns whether the log certainly still begins with the entries that were read before.
+    /// Returns whether it is certain that the log still begins with the entries that were read
+    /// before.
     ///
-    /// An equal head means that nothing has changed. The result is false if the head differs, or if
-    /// only one of the two pages was read with a head. The log may then only have grown, so the
-    /// caller verifies the last entry. A trace has no head, so the result is false only if the
-    /// reading resumes and the trace has more entries than before.
+    /// An equal head means that the log has not changed. The result is false if the head differs,
+    /// or if only one of the two pages was read with a head. In these cases the log may only have
+    /// grown, so the caller compares the last entry. A trace has no head. For a trace, the result
+    /// is false only if the reading has just resumed and the trace has more entries than before.
     fn is_same_log(&self, head: Option<Head>, has_more: bool) -> bool {
         let Checkpoint { head: before, last: Some(_), .. } = self.checkpoint else { return true };
         match (before, head) {
@@ -239,10 +242,10 @@ impl<E: Entry> Pages<E> {
             head,
             last: entries.last().map(EntryHash::of).or(self.checkpoint.last),
         };
-        // The head is of the same moment as the page, so the head shows the end of the log. A trace
-        // ends at an empty page. A log also ends at an empty page, even if its head counts more
-        // entries. R6 forbids such a page, but a store that returns such a page would otherwise be
-        // read without an end.
+        // The head and the page are from the same moment, so the head shows the end of the log. A
+        // trace ends at an empty page. A log also ends at an empty page, even if the head counts
+        // more entries. R6 forbids such a page, but if a store returns one, the reading would
+        // otherwise not end.
         let end = head.map_or(self.end, |head| self.end.min(head.entries()));
         if !entries.is_empty() && self.checkpoint.entries < end {
             self.state = State::Reading;
@@ -255,7 +258,8 @@ impl<E: Entry> Pages<E> {
         match error {
             StoreError::Corrupt { line, .. } if line > self.bad_line => {
                 self.bad_line = line;
-                // The bad line cannot be compared later, so the next page is not verified.
+                // A bad line has no entry that could be compared later, so the next page is not
+                // verified.
                 let entries = self.checkpoint.entries + 1;
                 self.checkpoint = Checkpoint { entries, last: None, ..self.checkpoint };
                 if entries < self.end {
@@ -263,7 +267,8 @@ impl<E: Entry> Pages<E> {
                 }
                 self.error = Some(error);
             }
-            // The store reports the same bad line at every position, so no later entry can be read.
+            // The store reports the same bad line again for a later position, so no later entry can
+            // be read.
             StoreError::Corrupt { line, .. } => {
                 let operation = format!("read past line {line}");
                 self.error = Some(BackendError::new(operation, false, error).into());
@@ -273,8 +278,8 @@ impl<E: Entry> Pages<E> {
     }
 }
 
-/// A hash of an entry's text, with a random key of this process. A checkpoint holds the hash
-/// instead of the entry, so that many checkpoints need little memory.
+/// A hash of an entry's text. The key of the hash is random for each process. A checkpoint holds
+/// the hash instead of the entry, so that many checkpoints need little memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct EntryHash(u64);
 

@@ -1,7 +1,7 @@
 //! Percent-encoding, for crates that read and write the URLs of stores.
 
-/// Decodes a percent-encoded text: replaces `%` and two hexadecimal digits by the byte that they
-/// stand for.
+/// Decodes a percent-encoded text: replaces each `%` and the two hexadecimal digits after it by the
+/// byte with this number.
 ///
 /// Returns `None` if the digits are missing, or if the bytes are not UTF-8.
 #[must_use]
@@ -9,7 +9,7 @@ pub fn decode(text: &str) -> Option<String> {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
-        // from_str_radix alone would also accept a sign.
+        // Check the digits first, because `from_str_radix` also accepts a sign.
         let digits =
             part.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
@@ -19,7 +19,7 @@ pub fn decode(text: &str) -> Option<String> {
 }
 
 /// Encodes every character for which `is_plain` returns false, byte by byte. `is_plain('%')` must
-/// be false, or [`decode`] does not return the same text.
+/// be false, otherwise [`decode`] does not return the original text.
 pub fn encode(text: &str, is_plain: impl Fn(char) -> bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for c in text.chars() {

@@ -10,8 +10,8 @@ use crate::{SegmentId, SessionId, StoreError};
 
 /// A named agent's pointer to its active session and segment: one JSON object, kept byte for byte.
 ///
-/// The field `active` is the pointer, `{"session_id": "…", "segment_id": "…"}`. Its segment is
-/// optional. All other fields belong to the owner of the pod and are kept unchanged
+/// The field `active` is the pointer, `{"session_id": "…", "segment_id": "…"}`. The segment in the
+/// pointer is optional. All other fields belong to the owner of the pod and are kept unchanged
 /// ([P1](crate::contract#p1)).
 ///
 /// ```
@@ -62,8 +62,8 @@ impl Pod {
         Self::from_line(Line::encode(value)?)
     }
 
-    /// Builds a pod from the text of a single JSON object. A pod without the field `active`, or
-    /// with the value null in this field, does not have a pointer yet.
+    /// Builds a pod from the text of a single JSON object. If the field `active` is missing or
+    /// null, the pod does not have a pointer yet.
     ///
     /// # Errors
     /// [`StoreError::Serde`] if the text is not a single object, or `active` is not a pointer.

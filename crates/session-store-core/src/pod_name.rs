@@ -1,4 +1,4 @@
-//! `PodName` and `PodFolder`: the name of a pod, and the name of the folder that holds it.
+//! `PodName` and `PodFolder`: the name of a pod, and the name of the folder that holds the pod.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,14 +40,14 @@ impl PodName {
         &self.0
     }
 
-    /// Returns the name of the folder that a backup writes the pod to.
+    /// Returns the name of the pod's folder in a backup.
     #[must_use]
     pub fn folder(&self) -> PodFolder {
         if is_plain(&self.0) { PodFolder(self.0.clone()) } else { self.hashed_folder() }
     }
 
-    /// Returns the name of a folder that is made from a hash of this name. Any file system can hold
-    /// such a folder.
+    /// Returns the name of a folder that consists of a hash of this name. Every file system permits
+    /// such a name.
     #[must_use]
     pub fn hashed_folder(&self) -> PodFolder {
         PodFolder(format!("{HASHED}{}", Uuid::new_v5(&NAMESPACE, self.0.as_bytes())))
@@ -93,7 +93,7 @@ impl fmt::Display for PodName {
     }
 }
 
-/// The first character of the name of a folder that is made from a hash.
+/// The first character of a folder name that consists of a hash.
 const HASHED: char = '~';
 
 /// The namespace of the hashes of pod names (RFC 9562, version 5).
@@ -105,14 +105,14 @@ const MAX_PLAIN_BYTES: usize = 64;
 
 /// The name of the folder that holds a pod in a backup.
 ///
-/// The folder has the name of the pod if every file system can hold this name and distinguish it
-/// from all other names. Otherwise the folder's name is `~` and a hash of the pod's name, and a
-/// file in the folder contains the pod's name.
+/// The folder has the name of the pod if every file system permits this name and distinguishes it
+/// from all other names. Otherwise the folder's name is `~` followed by a hash of the pod's name,
+/// and a file in the folder contains the pod's name.
 ///
 /// The name of the folder is the same for every file system, because a backup can be unpacked on
 /// any file system. The file backend reads both kinds of folders, so an unpacked backup is a store.
-/// When the file backend writes a pod, it uses a folder with the pod's own name if its file system
-/// allows that.
+/// When the file backend itself writes a pod, it only considers its own file system: it uses a
+/// folder with the pod's name if this file system permits the name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodFolder(String);
 
@@ -130,14 +130,15 @@ impl PodFolder {
         self.0.starts_with(HASHED)
     }
 
-    /// Returns the pod's name if it is the name of the folder.
+    /// Returns the pod's name if the folder has this name. Returns `None` if the folder is named by
+    /// a hash.
     #[must_use]
     pub fn plain_name(&self) -> Option<PodName> {
         self.0.parse().ok().filter(|_| !self.is_hashed())
     }
 
-    /// Returns the folder of this name, or `None` if [`PodName::folder`] never returns a folder of
-    /// this name.
+    /// Returns the folder with this name, or `None` if [`PodName::folder`] never returns such a
+    /// folder.
     #[must_use]
     pub fn parse(folder: &str) -> Option<Self> {
         let is_hash =
@@ -159,8 +160,9 @@ impl fmt::Display for PodFolder {
     }
 }
 
-/// Returns whether every file system keeps a folder of this name unchanged. No file system folds
-/// the case of such a name, normalizes it, reserves it or rejects it as too long.
+/// Returns whether every file system keeps a folder of this name unchanged. The name must not
+/// contain characters whose case is folded, must not be changed by Unicode normalization, must not
+/// be reserved, and must not be too long.
 fn is_plain(name: &str) -> bool {
     const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
     let stem = name.split('.').next().unwrap_or(name);
@@ -180,7 +182,8 @@ mod tests {
 
     use super::*;
 
-    /// Existing stores and backups find their pods only if these names stay the same.
+    /// These names must never change, because the pods of existing stores and backups are in
+    /// folders of these names.
     #[rstest]
     #[case("coder", "coder")]
     #[case("a.b-c_9", "a.b-c_9")]

@@ -2,7 +2,7 @@
 
 use crate::{Capability, Pod, PodName, StoreError};
 
-/// The pods of a storage, which are read and written by name.
+/// The pods of a storage. Pods are read and written by name.
 ///
 /// A [`Pod`] is a named agent with a pointer to its active session and segment. Pods are in the
 /// same storage as the sessions.
@@ -47,8 +47,8 @@ pub trait PodStore: Send + Sync {
     /// several writers that expect the same pod, exactly one succeeds ([P4](crate::contract#p4)).
     ///
     /// # Errors
-    /// - [`StoreError::PodConflict`] if the stored pod differs from `expected`, and nothing is
-    ///   changed.
+    /// - [`StoreError::PodConflict`] if the stored pod differs from `expected`. Nothing is changed
+    ///   then.
     /// - [`StoreError::Unsupported`] if the store does not have [`Capability::ConditionalPut`].
     /// - The errors of [`put_pod`](Self::put_pod).
     fn put_pod_if(
@@ -67,8 +67,9 @@ pub trait PodStoreExt: PodStore {
     /// Replaces the pod by the result of `update`, and returns that result.
     ///
     /// `update` receives the stored pod. If another writer changes the pod before the put, the new
-    /// pod is read, and `update` is called again. So the put never overwrites a change of another
-    /// writer that `update` has not seen. If the result equals the stored pod, nothing is written.
+    /// pod is read, and `update` is called again. So if another writer changes the pod, `update`
+    /// always receives the changed pod before the put. If the result of `update` equals the stored
+    /// pod, nothing is written.
     ///
     /// # Errors
     /// The errors of `update`, of [`PodStore::read_pod`] and of [`PodStore::put_pod_if`], except
@@ -78,7 +79,8 @@ pub trait PodStoreExt: PodStore {
         name: &PodName,
         mut update: impl FnMut(Option<&Pod>) -> Result<Pod, E>,
     ) -> Result<Pod, E> {
-        // Every conflict means that another writer has made progress, so the loop needs no limit.
+        // The loop needs no limit: every conflict means that the put of another writer has
+        // succeeded, so the writers together make progress.
         loop {
             let stored = self.read_pod(name)?;
             let updated = update(stored.as_ref())?;

@@ -1,5 +1,5 @@
-//! `SegmentRef`: a store together with the key of one segment, and the store's methods for that
-//! segment.
+//! `SegmentRef`: a store together with the key of one segment. Its methods are the store's methods
+//! for this segment.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
-//! The URLs of stores on servers: their parts and their percent-encoding, for the crates of such
-//! stores.
+//! The URLs of stores on servers: the parts of such a URL, and its percent-encoding. The backends
+//! for servers use this module.
 //!
-//! The reasons in errors do not contain any part of a URL, because it could be a password.
+//! The texts of errors do not contain any part of a URL, because the part could be a password.
 
 use std::fmt;
 
@@ -51,7 +51,7 @@ impl<'a> ServerUrl<'a> {
     }
 }
 
-/// A host name, an address or the folder of a socket, and a port.
+/// A host and a port. The host is a host name, an address, or the folder of a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Host {
     /// The name, without the brackets of an IPv6 address.
@@ -61,7 +61,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Parses hosts with commas between them.
+    /// Parses a list of hosts that are separated by commas.
     ///
     /// # Errors
     /// The same as of [`parse`](Self::parse).
@@ -116,12 +116,12 @@ pub fn parse_port(text: &str) -> Result<u16, &'static str> {
 /// # Errors
 /// The reason why the text cannot be decoded.
 pub fn decode(text: &str) -> Result<String, &'static str> {
-    // The most likely cause is a password that is not encoded.
+    // The most likely cause of the error is a password that is not encoded.
     percent::decode(text)
         .ok_or("% must be followed by two hexadecimal digits of UTF-8; write %25 for a %")
 }
 
-/// Encodes every character that could be read as another part of a URL.
+/// Encodes every character that could be taken for the end of this part of the URL.
 #[must_use]
 pub fn encode(text: &str) -> String {
     percent::encode(text, |c| c.is_ascii_alphanumeric() || "-._~".contains(c))

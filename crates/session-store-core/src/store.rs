@@ -11,15 +11,16 @@ use crate::{
 /// A *session* is one conversation: a fork tree of *segments*. A *segment* is an append-only log of
 /// entries. A *storage* is the place where the data is, such as a folder or a database. A *handle*
 /// is one opened value of a type that implements this trait. Any number of handles and threads can
-/// use the same storage at once ([A4](crate::contract#a4)), and with [`Capability::MultiProcess`]
-/// any number of processes. A call that returned `Ok` is *acknowledged*: every handle sees its
-/// effect from then on ([A3](crate::contract#a3)).
+/// use the same storage at once ([A4](crate::contract#a4)). With [`Capability::MultiProcess`], any
+/// number of processes can do so too. A call that returned `Ok` is *acknowledged*: every handle
+/// sees its effect from then on ([A3](crate::contract#a3)).
 ///
 /// The nine methods without a body are the base level. The other methods have provided bodies. Some
 /// of these bodies work for every store, but slowly. The others return [`StoreError::Unsupported`].
 /// A backend overrides the methods that it can implement better, and declares its promises beyond
 /// the base level in [`capabilities`](Self::capabilities). A link such as [A4](crate::contract#a4)
-/// leads to a clause of the [`contract`](crate::contract), the full text of a promise.
+/// leads to a clause of the [`contract`](crate::contract). The clause is the full text of a
+/// promise.
 ///
 /// The trait is synchronous because an append is one small write. Asynchronous callers wrap calls
 /// in their runtime's `spawn_blocking`.
@@ -27,8 +28,9 @@ use crate::{
 /// # Handles and processes
 ///
 /// A handle is only for the process that opened it. After a `fork`, the child must not use the
-/// handles of its parent, and must open the store again. Parent and child share the locks, files
-/// and connections of these handles, so their calls would mix.
+/// handles of its parent, and must open the store again. Parent and child would share the locks,
+/// files and connections of these handles, so the locks would not exclude the two processes, and
+/// their requests and replies would mix.
 pub trait Store: Send + Sync {
     /// Appends one entry to the end of the segment's log.
     ///
@@ -59,9 +61,9 @@ pub trait Store: Send + Sync {
     /// results of later reads ([R3](crate::contract#r3)).
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] for an unknown segment. [`StoreError::Corrupt`] with the line of
-    /// stored bytes that are not an entry ([R4](crate::contract#r4)). No line is skipped silently.
-    /// Each handle on files checks a line once ([R8](crate::contract#r8)).
+    /// [`StoreError::NotFound`] for an unknown segment. [`StoreError::Corrupt`] with the number of
+    /// the line if stored bytes are not an entry ([R4](crate::contract#r4)). No line is skipped
+    /// silently. A handle on files can check each line only once ([R8](crate::contract#r8)).
     fn read_all(
         &self,
         session_id: SessionId,
@@ -91,7 +93,7 @@ pub trait Store: Send + Sync {
     /// Returns a session that holds the segment now, or `None`.
     ///
     /// If several sessions have a segment with this id, the result is one of these sessions. The
-    /// result is the same as long as that session holds the segment ([L5](crate::contract#l5),
+    /// result is the same as long as this session holds the segment ([L5](crate::contract#l5),
     /// [A8](crate::contract#a8)).
     ///
     /// # Errors
@@ -126,8 +128,9 @@ pub trait Store: Send + Sync {
     /// Returns the number of entries in the segment's log.
     ///
     /// The number includes every acknowledged append of any writer, so a writer can notice that
-    /// others write to the segment ([C5](crate::contract#c5)). Lines are counted, not validated
-    /// ([C4](crate::contract#c4)). The cost does not grow with the log ([C6](crate::contract#c6)).
+    /// other writers append to the segment ([C5](crate::contract#c5)). Lines are counted, but not
+    /// validated ([C4](crate::contract#c4)). The cost does not grow with the log
+    /// ([C6](crate::contract#c6)).
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown segment.
@@ -195,22 +198,22 @@ pub trait Store: Send + Sync {
         None
     }
 
-    /// Returns the checks and repairs of the storage, if the store has its own.
+    /// Returns the checks and repairs of the storage, or `None` if the store does not have any.
     fn maintenance(&self) -> Option<&dyn Maintenance> {
         None
     }
 
-    /// Appends the entries in order and without entries of other writers between them.
+    /// Appends the entries in order. No entries of other writers are stored between these entries.
     ///
     /// An empty slice changes nothing and creates nothing ([A7](crate::contract#a7)). With
     /// [`Capability::AtomicBatch`] all entries are stored or none, even if the process is killed.
     ///
-    /// The provided body appends the entries one by one, so concurrent writers can append between
-    /// them. A store that must prevent this overrides the method.
+    /// The provided body appends the entries one by one, so the entries of concurrent writers can
+    /// be stored between these entries. A store that must prevent this overrides the method.
     ///
     /// # Errors
     /// As [`append`](Self::append) if nothing was stored. [`StoreError::Partial`] with the number
-    /// of entries that were stored and remain.
+    /// of entries that were stored. The stored entries remain.
     fn append_all(
         &self,
         session_id: SessionId,
@@ -235,8 +238,8 @@ pub trait Store: Send + Sync {
     /// The provided body reads the whole log for each page.
     ///
     /// # Errors
-    /// As [`read_all`](Self::read_all), but [`StoreError::Corrupt`] only for a bad line inside the
-    /// page.
+    /// As [`read_all`](Self::read_all). But a bad line causes [`StoreError::Corrupt`] only if the
+    /// line is inside the page.
     fn read_page(
         &self,
         session_id: SessionId,
@@ -253,8 +256,8 @@ pub trait Store: Send + Sync {
 
     /// Reads a page as [`read_page`](Self::read_page) does, with the options of a request.
     ///
-    /// The head is `None` only if the request does not need the head and the store saves work
-    /// without it ([R6](crate::contract#r6)).
+    /// The head is `None` only if the request does not need the head. A store can then leave out
+    /// the head to save work ([R6](crate::contract#r6)).
     ///
     /// The provided body calls `read_page`, and always returns the head.
     ///
@@ -273,9 +276,10 @@ pub trait Store: Send + Sync {
     /// Reads a page as [`read_page_with`](Self::read_page_with) does, and returns `None` for each
     /// entry that does not match.
     ///
-    /// `matches` is called with the stored text of each entry, and white space can surround the
-    /// text. A search is faster with this method, because a store can skip the check whether a text
-    /// is an entry. So a bad line that does not match can be `None` too ([R7](crate::contract#r7)).
+    /// `matches` is called with the stored text of each entry. White space can surround this text.
+    /// A search is faster with this method, because a store need not check whether a text that does
+    /// not match is an entry. So the result for a bad line that does not match can be `None` too
+    /// ([R7](crate::contract#r7)).
     ///
     /// The provided body checks every text.
     ///
@@ -295,11 +299,11 @@ pub trait Store: Send + Sync {
 
     /// Returns the segment's head, or `None` for an unknown segment.
     ///
-    /// The head is the number of entries and an opaque token. Conditional writes compare it with
-    /// the head that the caller expects ([H1](crate::contract#h1)).
+    /// The head consists of the number of entries and an opaque token. Conditional writes compare
+    /// the head with the head that the caller expects ([H1](crate::contract#h1)).
     ///
-    /// The provided body uses a constant token. Its heads therefore do not change when a log is
-    /// truncated and grows back to the same length.
+    /// The provided body uses a constant token. So a log that was truncated and has grown back to
+    /// its old length has the old head again.
     ///
     /// # Errors
     /// [`StoreError::Io`] or [`StoreError::Backend`].
@@ -315,7 +319,7 @@ pub trait Store: Send + Sync {
         }
     }
 
-    /// Returns facts about the segment without reading its log, or `None` for an unknown segment.
+    /// Returns facts about the segment, or `None` for an unknown segment. The log is not read.
     ///
     /// All facts are of the same moment ([L7](crate::contract#l7)). The provided body returns the
     /// head only.
@@ -340,8 +344,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// As [`list_sessions`](Self::list_sessions) and [`segment_info`](Self::segment_info). One
-    /// damaged segment makes the call fail. The facts of the other segments can then be read with
-    /// [`segment_info`](Self::segment_info).
+    /// damaged segment makes the whole call fail. The facts of the other segments can then be read
+    /// with [`segment_info`](Self::segment_info).
     fn list_infos(
         &self,
         options: &ListOptions,
@@ -360,10 +364,11 @@ pub trait Store: Send + Sync {
 
     /// Appends the entries if the segment's head equals `expected`, and returns the new head.
     ///
-    /// `None` expects that the segment does not exist, and creates it, even without entries. The
-    /// comparison and the append are one step: of several writers that hold the same head, exactly
-    /// one succeeds ([H2](crate::contract#h2)). After a lost reply, the call can be repeated with
-    /// the old head, and cannot append the entries twice ([H5](crate::contract#h5)).
+    /// `None` expects that the segment does not exist. The call then creates the segment, even
+    /// without entries. The comparison and the append are one step: of several writers that expect
+    /// the same head, exactly one writer succeeds ([H2](crate::contract#h2)). After a lost reply,
+    /// the call can be repeated with the old head. The repetition cannot append the entries a
+    /// second time ([H5](crate::contract#h5)).
     ///
     /// # Errors
     /// [`StoreError::Conflict`] with both heads, and nothing is changed.

@@ -56,8 +56,8 @@
 //! # Limits
 //!
 //! - A trace without a segment is not listed by any store, so it is not copied. If the whole source
-//!   is selected, the report has the findings of the source's own check. If a finding names such
-//!   data, the copy is not complete.
+//!   is selected, the report has the findings of the source's own check. If a finding means that
+//!   the copy lacks data, the copy is not complete.
 //! - Traces have no head, so appends to them are not conditional. Two copies into one destination
 //!   at the same time could write trace entries twice. The proof would find that.
 //! - A trace cannot be truncated, so a trace that differs is a conflict with every option.

@@ -73,8 +73,8 @@ impl VerifyReport {
         segments.chain(pods).chain(gaps).chain(findings)
     }
 
-    /// Returns the findings of the stores' own checks, except those that name data which was not
-    /// compared.
+    /// Returns the findings of the stores' own checks, except those that make the comparison
+    /// incomplete.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         let others = self.findings.iter().filter(|(_, finding)| !finding.is_left_behind());
         others.map(|(side, finding)| format!("in {}: {finding}", self.name(*side)))

@@ -9,11 +9,12 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
-/// Loses the reply of the first `append_if`. Another writer appends at the same moment.
+/// A store that loses the reply of the first `append_if`. Another writer appends at the same
+/// moment.
 #[derive(Default)]
 struct LosesReply {
     store: MemoryStore,
-    /// Whether the append is done although its reply is lost.
+    /// Whether the append is executed before its reply is lost.
     is_appended: bool,
     /// The entries that the other writer appends.
     theirs: Vec<LogEntry>,
@@ -74,7 +75,8 @@ fn a_lost_reply_is_resolved(
     assert_eq!(count, appended, "no entry is stored twice: {stored:?}");
 }
 
-/// Without entries there is nothing to find in the log, so a log with entries is another writer's.
+/// An attempt without entries has nothing to find in the log. So if the log has entries, another
+/// writer has appended them.
 #[rstest]
 #[case::created_by_the_attempt(true, 0, false)]
 #[case::created_by_another_writer(false, 1, true)]

@@ -1,4 +1,5 @@
-//! Tests of entries: the texts that are accepted as an entry, and the unchanged text of an entry.
+//! Tests of entries: which texts are accepted as an entry, and that the text of an entry is not
+//! changed.
 
 use std::sync::Arc;
 

@@ -34,7 +34,7 @@ fn a_partial_append_is_indeterminate_by_its_cause_and_never_transient() {
     let busy =
         StoreError::from(BackendError::new("append to table entry", true, "database is locked"));
     assert!(busy.is_transient());
-    // The same call would store the first entry again.
+    // A repeated call would store the first entry a second time, so the error is not transient.
     let partial = StoreError::Partial { appended: 1, source: Box::new(busy) };
     assert!(!partial.is_transient() && !partial.is_indeterminate());
 }
@@ -47,7 +47,7 @@ fn only_errors_that_need_no_repair_are_transient() {
     assert!(!StoreError::NotFound(SegmentId::new()).is_transient());
 }
 
-/// Programs compare these texts, so not even one letter of them can change.
+/// Programs compare these texts, so the texts must not change by even one letter.
 #[test]
 fn the_five_variants_of_the_original_trait_have_their_original_texts() {
     let segment: SegmentId = "0190a7c2-0000-7000-8000-0000000000ff".parse().unwrap();

@@ -1,4 +1,5 @@
-//! Tests of pods (named agents with a pointer to a session), of their names, and of updates.
+//! Tests of pods (named agents with a pointer to a session), of the names of pods, and of
+//! `update_pod`.
 
 use rstest::rstest;
 use session_store_core::{Pod, PodName, PodStore, PodStoreExt, SegmentId, SessionId, StoreError};

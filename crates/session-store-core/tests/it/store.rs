@@ -9,8 +9,8 @@ use session_store_core::{
 };
 use session_store_memory::MemoryStore;
 
-/// A store with one segment and the nine required methods only. The append to a log of `fails_at`
-/// entries fails.
+/// A store with one segment, and with the nine required methods only. An append fails if the log
+/// has `fails_at` entries.
 #[derive(Default)]
 struct OneLog {
     entries: Mutex<Option<Vec<LogEntry>>>,
