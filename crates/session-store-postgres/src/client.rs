@@ -1,4 +1,5 @@
-//! `Client`: executes reads and changes for a handle, and repeats them until the deadline.
+//! `Client`: executes the reads and changes of a handle. Repeats a failed request until the
+//! deadline.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,14 +23,15 @@ pub(crate) struct Client {
     writers: Writers,
     place: String,
     retry: Duration,
-    /// Whether there are reads since the last sync. A read can return a change of a process that
-    /// was killed before its own sync, so the next sync must cover the change.
+    /// Whether this handle has read anything since the last sync. A read can return a change of a
+    /// process that was killed before its own sync, so the next sync of this handle must make the
+    /// change durable.
     has_read: AtomicBool,
 }
 
-/// A change that was executed.
+/// The outcome of an executed change.
 pub(crate) struct Changed {
-    /// The result in the row of the writer.
+    /// The result that the change wrote to the row of the writer.
     pub(crate) result: i64,
     pub(crate) stamp: Uuid,
 }
@@ -65,8 +67,8 @@ impl Client {
 
     /// Makes a change, and returns what `change` has recorded in the row of the writer.
     ///
-    /// `change` must begin with a lock of the writer's row, see [`ChangeId`]. If its reply was lost
-    /// and it was not executed, `change` is called again with another id.
+    /// `change` must first lock the writer's row, see [`ChangeId`]. If a reply was lost and the
+    /// change was not executed, `change` is called again with another id.
     pub(crate) fn change(
         &self,
         operation: impl Display,
@@ -78,7 +80,7 @@ impl Client {
     /// Waits until all changes that this handle has acknowledged or read are on disk.
     ///
     /// When a commit is on disk, all earlier commits are on disk too. If the server has lost a
-    /// change in a crash meanwhile, the row of its writer has an earlier number.
+    /// change in a crash, the row of the change's writer has an earlier number again.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         let has_read = self.has_read.swap(false, Ordering::AcqRel);
         let synced = self.sync_changes(has_read);
@@ -107,7 +109,7 @@ impl Client {
         error.during(format_args!("{operation} in {}", self.place))
     }
 
-    /// As [`read`](Self::read), without the operation in the error.
+    /// Executes work as [`read`](Self::read) does, but returns the error without the operation.
     pub(crate) fn repeat<T>(
         &self,
         mut work: impl FnMut(&mut Connection) -> Result<T, RequestError>,
@@ -133,7 +135,8 @@ impl Client {
         loop {
             let id = writer.next();
             let outcome = match self.once(|connection| change(connection, id)) {
-                // If this fails, the writer is dropped, because the change may still be executed.
+                // If `resolve` fails, the writer is dropped and not used again, because the change
+                // may still be executed later.
                 Err(RequestError::ReplyLost(cause)) => {
                     let outcome = self.resolve(id, cause, &mut backoff, deadline)?;
                     writer.advance(id);
@@ -209,14 +212,16 @@ impl Client {
     }
 }
 
-/// Writes something, because a transaction that changes nothing does not wait for the disk.
+/// A statement for a sync that compares writers. It also writes something, because the commit of a
+/// transaction that changes nothing does not wait for the disk.
 const SYNC: &str = "WITH power AS MATERIALIZED (SELECT {power})
     UPDATE {s}.writer SET changed = now()
     FROM unnest($1::uuid[], $2::bigint[]) AS last (token, sequence), power
     WHERE writer.token = last.token AND writer.sequence >= last.sequence
     RETURNING 1";
 
-/// Writes a message to the write-ahead log, which needs no permission to change a table. A commit
-/// with a message waits for the disk.
+/// A statement for a sync of a handle that has only read. It writes a message to the write-ahead
+/// log, so that the commit waits for the disk. Such a message needs no permission to change a
+/// table.
 const SYNC_READS: &str =
     "SELECT {power}, pg_logical_emit_message(true, 'session-store', 'sync')::text";

@@ -1,4 +1,5 @@
-//! `Connection`: one connection, on which a thread executes statements and waits for the replies.
+//! `Connection`: one connection to the server. The calling thread executes statements on the
+//! connection and waits for the replies.
 
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
@@ -13,7 +14,7 @@ use crate::error::RequestError;
 use crate::socket::Socket;
 use crate::statement::{Parameter, Placeholders};
 
-/// A connection and the statements that were prepared on it.
+/// A connection, and the statements that were prepared on this connection.
 pub(crate) struct Connection {
     client: Client,
     driver: Driver,
@@ -35,8 +36,8 @@ type Messages = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 pub(crate) struct Settings {
     pub(crate) placeholders: Placeholders,
     pub(crate) response_timeout: Duration,
-    /// Whether statements are sent without a name, because the next transaction can run on another
-    /// connection of a pooler.
+    /// Whether statements are sent without a name. This is necessary behind a pooler that can
+    /// execute the next transaction on another connection, where a named statement does not exist.
     pub(crate) is_unnamed: bool,
 }
 
@@ -47,7 +48,8 @@ impl Driver {
         let messages = &mut self.messages;
         self.socket.drive(|context: &mut Context<'_>| {
             match reply.as_mut().poll(context) {
-                // The client library gives the cause only to the driver.
+                // The client library reports the cause of the close only to the driver, so take the
+                // error of the driver.
                 Poll::Ready(Err(error)) if error.is_closed() => {
                     return Poll::Ready(Err(cause.take().unwrap_or(error)));
                 }
@@ -57,7 +59,7 @@ impl Driver {
             let closed = messages.as_mut().map(|messages| messages.as_mut().poll(context));
             if let Some(Poll::Ready(closed)) = closed {
                 cause = closed.err();
-                // Ends the reply, unless its last part has arrived.
+                // This error ends the reply, unless the last part of the reply has already arrived.
                 *messages = None;
             }
             Poll::Pending
@@ -135,8 +137,9 @@ impl Connection {
 
     /// Executes statements in one transaction. Rolls back if `work` fails.
     ///
-    /// The isolation level does not depend on the server's default, because the statements after a
-    /// lock must see the changes of the transaction that held the lock before.
+    /// The isolation level is set explicitly, so that the server's default does not matter. With
+    /// READ COMMITTED, the statements after a lock see the changes of the transaction that held the
+    /// lock before.
     pub(crate) fn transaction<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, RequestError>,

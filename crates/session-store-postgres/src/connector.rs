@@ -17,7 +17,7 @@ use crate::socket::Socket;
 use crate::tls::{self, Tls};
 use crate::url::PostgresUrl;
 
-/// The folders in which the packages of Debian and PostgreSQL itself put the socket.
+/// The default folders of the socket: in the packages of Debian, and in PostgreSQL itself.
 const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ impl Connector {
         Ok(Self { config, tls, settings: settings.into() })
     }
 
-    /// Opens a connection to the first server that accepts one.
+    /// Opens a connection to the first server that accepts a connection.
     pub(crate) fn connect(&self, deadline: Instant) -> Result<Connection, RequestError> {
         let ports = self.config.get_ports().iter().cycle();
         let mut failure = RequestError::unusable("the URL has no host");
@@ -112,7 +112,8 @@ impl Connector {
         Ok(Socket::new(socket))
     }
 
-    /// Fails if the server is not of the kind that `target_session_attrs` needs.
+    /// Returns an error if the server is not of the kind that the option `target_session_attrs`
+    /// requires.
     fn check_session(&self, connection: &mut Connection) -> Result<(), RequestError> {
         let (refused, reason) = match self.config.get_target_session_attrs() {
             TargetSessionAttrs::ReadWrite => ("on", "the server does not accept changes"),

@@ -1,7 +1,8 @@
-//! `RequestError`: why work on the server failed, and what it may have done.
+//! `RequestError`: the reason why work on the server failed, and whether the work may have changed
+//! anything.
 //!
-//! The error does not contain the operation or the URL of the store. `Client` adds both once, when
-//! it turns the error into a `StoreError`.
+//! The error does not contain the operation or the URL of the store. `Client` adds both when it
+//! converts the error to a `StoreError`, so that they appear only once.
 
 use std::fmt::Display;
 use std::io;
@@ -18,11 +19,12 @@ pub(crate) enum RequestError {
     /// The server refused a statement. Nothing was changed, and the same statement would be refused
     /// again.
     Refused(Cause),
-    /// Nothing was changed, for a temporary reason.
+    /// Nothing was changed. The reason is temporary, so the request can succeed later.
     Later(Cause),
-    /// The statement was perhaps executed: the connection was lost, or no reply came in time.
+    /// The connection was lost, or no reply arrived in time. The statement may have been executed.
     ReplyLost(Cause),
-    /// The server has no row of the writer, so the change was not and will not be executed.
+    /// The server has no row of the writer, so the change was not executed and will never be
+    /// executed.
     UnknownWriter,
 }
 
@@ -60,11 +62,13 @@ impl RequestError {
         Self::Later(io::Error::new(error.kind(), reason).into())
     }
 
-    /// Returns the error of a connection that could not be opened. Only the login was sent.
+    /// Returns the error of a connection that could not be opened. Only the login was sent, so
+    /// nothing was changed.
     pub(crate) fn of_connecting(error: Error) -> Self {
         let is_refused = match error.as_db_error() {
             Some(database) => !is_temporary(database.code()),
-            // The client library returns these errors without a kind.
+            // The client library has no kind for these errors, so they are recognized by their
+            // texts.
             None => ["TLS", "configuration", "authentication"]
                 .iter()
                 .any(|word| error.to_string().contains(word)),
@@ -91,7 +95,8 @@ impl RequestError {
         }
     }
 
-    /// Turns an unknown outcome into a transient failure. For work that changes nothing.
+    /// Converts an unknown outcome to a transient failure. This is correct only for work that
+    /// changes nothing.
     pub(crate) fn without_change(self) -> Self {
         match self {
             Self::ReplyLost(cause) => Self::Later(cause),
@@ -108,7 +113,7 @@ impl Cause {
         }
     }
 
-    /// Whether a time limit of the server ended the statement.
+    /// Returns whether a time limit of the server ended the statement.
     fn is_interrupted(&self) -> bool {
         let limits = [&SqlState::QUERY_CANCELED, &SqlState::LOCK_NOT_AVAILABLE];
         self.code().is_some_and(|code| limits.contains(&code))
@@ -155,8 +160,8 @@ fn disposition_of_reply(error: &DbError) -> Disposition {
     disposition(error.parsed_severity(), error.code())
 }
 
-/// A `FATAL` error ends the connection. The error can arrive after the commit, while the server
-/// waits for a standby. So it does not show whether the statement was executed.
+/// A `FATAL` error ends the connection. The server can send this error after the commit, while it
+/// waits for a standby. So the error does not show whether the statement was executed.
 fn disposition(severity: Option<Severity>, code: &SqlState) -> Disposition {
     if matches!(severity, Some(Severity::Fatal | Severity::Panic)) || code.code().starts_with("08")
     {
@@ -168,7 +173,8 @@ fn disposition(severity: Option<Severity>, code: &SqlState) -> Disposition {
     }
 }
 
-/// Whether a server that refuses a connection can accept one later.
+/// Returns whether a server that has refused a connection with this code can accept a connection
+/// later.
 fn is_temporary(code: &SqlState) -> bool {
     let codes = [
         &SqlState::CANNOT_CONNECT_NOW,
@@ -179,7 +185,7 @@ fn is_temporary(code: &SqlState) -> bool {
     codes.contains(&code) || code.code().starts_with("08")
 }
 
-/// Describes an error of the client library with its cause and, for frequent mistakes, advice.
+/// Describes an error of the client library and its cause. Adds advice for frequent mistakes.
 fn describe(error: &Error) -> String {
     let Some(database) = error.as_db_error() else {
         return session_store_core::error_chain(error);

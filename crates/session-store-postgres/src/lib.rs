@@ -2,8 +2,8 @@
 //!
 //! [`PostgresStore`] implements every clause of the [contract](session_store_core::contract). The
 //! server must be PostgreSQL 13 or newer (tested: 13, 15, 16 and 18). The database must have the
-//! encoding UTF8. The configuration of the server determines which changes a crash or a failover
-//! can lose, see the [table](#what-can-be-lost).
+//! encoding UTF8. A crash or a failover of the server can lose changes. The configuration of the
+//! server determines which changes, see the [table](#what-can-be-lost).
 //!
 //! ```no_run
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};
@@ -24,20 +24,21 @@
 //! # Threads and asynchronous code
 //!
 //! A handle starts no threads. The calling thread sends the request, and blocks until the reply of
-//! the server arrives. Calls also work inside an asynchronous runtime, but they block one of its
-//! threads, so call them in `spawn_blocking`.
+//! the server arrives. Calls also work inside an asynchronous runtime, but each call blocks a
+//! thread of the runtime. So make calls in `spawn_blocking`.
 //!
 //! # A change is done once
 //!
-//! Each change carries the token of its writer and a sequence number. In the transaction of the
-//! change, the row of the writer gets that number and the result. If a reply is lost, the store
-//! writes the same number into the row, which prevents a change that the server has not executed
-//! yet. If the change was executed, the row already has the number, and the store returns the
-//! recorded result. Otherwise the store sends the change again with the next number.
+//! Each change contains the token of its writer and a sequence number. The transaction of the
+//! change also writes this number and the result to the row of the writer. If a reply is lost, the
+//! store looks at the row of the writer. If the row has the number, the change was executed, and
+//! the store returns the result from the row. Otherwise the store itself writes the number to the
+//! row. After that, the server can no longer execute the change, and the store sends the change
+//! again with the next number.
 //!
 //! [`Indeterminate`](session_store_core::StoreError::Indeterminate) means that the outcome was not
-//! known within [`PostgresOptions::retry_for`]. The change was done once or not at all. A stalled
-//! server may still do the change when it continues.
+//! known within [`PostgresOptions::retry_for`]. The change was executed once or not at all. A
+//! stalled server may still execute the change when it continues.
 //!
 //! # The tables
 //!
@@ -53,30 +54,32 @@
 //! | `pod` | a pod: its name and its text |
 //! | `quarantined_entry` | an entry that a repair has moved out of a log |
 //!
-//! Texts are stored in columns of the type `text`, never `jsonb`, which would change them. Entries
-//! of more than about 2 KB are compressed by the server.
+//! Texts are stored in columns of the type `text`. The type `jsonb` would change the texts. The
+//! server compresses entries of more than about 2 KB.
 //!
-//! An append is one statement. Writers of one log wait for each other at its row, and writers of
-//! different logs do not. A page is one statement too, so its head and its entries are of the same
-//! moment. Replacing, truncating and deleting are transactions of several statements. The rows of
-//! writers that have made no change for 7 days are deleted.
+//! An append is one statement. Writers of one log wait for each other at the row of the log.
+//! Writers of different logs do not wait for each other. The read of a page is one statement too,
+//! so the head and the entries of a page are from the same moment. Replacing, truncating and
+//! deleting are transactions of several statements. The rows of writers that have made no change
+//! for 7 days are deleted.
 //!
-//! Several handles can create the store at the same moment. A schema that has relations of another
+//! Several handles can create the store at the same moment. A schema with relations of another
 //! program is refused and not changed.
 //!
 //! [`Maintenance::check`](session_store_core::Maintenance::check) compares the number and size in
-//! each row of `log` with the entries, and the entries with the rows of `log`.
-//! [`Maintenance::repair`](session_store_core::Maintenance::repair) moves rows that are not entries
-//! to the table `quarantined_entry` ([M6](session_store_core::contract#m6)). Deleting a segment
-//! deletes its rows in that table too. Triggers and rules on the tables can change what the store
-//! writes, so the check and [`PostgresStore::warnings`] report them. Damaged indexes and pages are
-//! not detected. PostgreSQL has the extension `amcheck` and checksums for them.
+//! each row of `log` with the entries, and the entries with the rows of `log`. Some rows of a
+//! damaged log are not entries. [`Maintenance::repair`](session_store_core::Maintenance::repair)
+//! moves these rows to the table `quarantined_entry` ([M6](session_store_core::contract#m6)).
+//! Deleting a segment also deletes its rows in `quarantined_entry`. Triggers and rules on the
+//! tables can change the data that the store writes, so the check and [`PostgresStore::warnings`]
+//! report triggers and rules. Damaged indexes and pages are not detected. To detect this damage,
+//! use the extension `amcheck` and the checksums of PostgreSQL.
 //!
 //! # What can be lost
 //!
-//! An acknowledged change is committed. The setting `synchronous_commit` of the transaction
-//! determines what the commit has waited for. [`PostgresStore::warnings`] reports settings of the
-//! server that can lose changes.
+//! An acknowledged change is committed. Before the acknowledgment, the commit has waited for the
+//! disk or for standbys. The setting `synchronous_commit` of the transaction determines for which
+//! of them. [`PostgresStore::warnings`] reports settings of the server that can lose changes.
 //!
 //! | option | `synchronous_commit` | the server is killed | power cut | failover to an asynchronous standby | failover to a synchronous standby |
 //! |---|---|---|---|---|---|
@@ -90,26 +93,28 @@
 //! disk. `sync` fails with `Indeterminate` if the server has lost one of these changes in a crash.
 //!
 //! A writer that uses `append_if` always notices a loss. A head (a mark of the state of a log)
-//! names the last change. So a head from before the loss is a conflict, even if the log has grown
-//! to the same length again ([H1](session_store_core::contract#h1)). A plain append does not
-//! compare heads, so its writer does not notice.
+//! contains a random mark of the last change of the log. So an append with a head from before the
+//! loss is a conflict, even if the log has grown to the same length again
+//! ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so its writer
+//! does not notice a loss.
 //!
 //! # TLS
 //!
 //! TLS needs the feature `tls`. A connection with TLS always verifies the certificate of the server
 //! and the name in it. So `sslmode=require` and `sslmode=verify-ca` are the same as
-//! `sslmode=verify-full`. The default `sslmode=prefer` uses TLS if the server offers it, and is not
-//! safe from an attacker in the network, as in libpq.
+//! `sslmode=verify-full`. The default `sslmode=prefer` uses TLS if the server offers TLS. As in
+//! libpq, this default does not protect from an attacker in the network, who can hide the offer.
 //!
 //! # Poolers
 //!
-//! A pooler that gives each transaction another connection needs the option `pooler=transaction`.
-//! With this option statements are sent without a name, and the server plans every statement again.
+//! Behind a pooler that gives each transaction another connection, set the option
+//! `pooler=transaction`. With this option, statements are sent without a name. The cost is that the
+//! server plans every statement again.
 //!
 //! # Permissions
 //!
-//! A login that creates the store needs the permission `CREATE` on the database, and then owns the
-//! schema:
+//! The login that creates the store needs the permission `CREATE` on the database. It becomes the
+//! owner of the schema:
 //!
 //! ```sql
 //! CREATE ROLE logs_owner LOGIN;
@@ -134,10 +139,11 @@
 //!
 //! - An entry has at most 512 MiB.
 //! - A batch over 16 MiB is sent in parts, in one transaction.
-//! - A page needs memory for its entries only. A program read a log of 1,000,000 entries in 46
-//!   pages of 256 KiB. Its peak memory grew from 12.1 MB to 14.4 MB (measured in a debug build).
-//! - The URL must contain the password, or the program sets it. Files such as `.pgpass` are not
-//!   read.
+//! - A read of a page needs memory only for the entries of the page. A program read a log of
+//!   1,000,000 entries in 46 pages of 256 KiB. The peak memory of the program grew from 12.1 MB to
+//!   14.4 MB (measured in a debug build).
+//! - The password must be in the URL, or be set with [`PostgresUrl::with_password`]. Files such as
+//!   `.pgpass` are not read.
 
 mod append;
 mod client;

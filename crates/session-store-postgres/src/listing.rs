@@ -1,4 +1,4 @@
-//! Listings of sessions and segments with their facts, and the lookup of a segment's session.
+//! Listings of sessions and segments, facts about segments, and the lookup of a segment's session.
 
 use std::time::SystemTime;
 
@@ -17,15 +17,16 @@ const SESSIONS: &str = "SELECT DISTINCT session_id FROM {s}.log WHERE NOT trace
 const SEGMENTS: &str = "SELECT segment_id FROM {s}.log WHERE session_id = $1 AND NOT trace
     ORDER BY segment_id DESC";
 
-/// Selects the session that has held the segment the longest of those that hold it now.
+/// Selects a session that holds the segment now. If several sessions hold a segment of this id,
+/// selects the session that has held it for the longest time.
 const SESSION_OF: &str = "SELECT session_id FROM {s}.log WHERE segment_id = $1 AND NOT trace
     ORDER BY number LIMIT 1";
 
 const INFO: &str = "SELECT session_id, segment_id, entries, stamp, bytes, modified FROM {s}.log
     WHERE session_id = $1 AND segment_id = $2 AND NOT trace";
 
-/// Selects the segments of a part of the sessions. The inner query finds the last session of the
-/// part, since the limit counts sessions.
+/// Selects the segments of a part of the sessions. The limit counts sessions and not segments, so
+/// an inner query first finds the last session of the part.
 const INFOS: &str = "SELECT session_id, segment_id, entries, stamp, bytes, modified FROM {s}.log
     WHERE NOT trace AND ($1 IS NULL OR session_id < $1) AND session_id IN (
         SELECT DISTINCT session_id FROM {s}.log

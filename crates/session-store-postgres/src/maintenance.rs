@@ -1,5 +1,4 @@
-//! The `Maintenance` trait: comparisons of the tables with each other, and the repair of damaged
-//! logs.
+//! The `Maintenance` trait: compares the tables with each other, and repairs damaged logs.
 
 use session_store_core::{Finding, Maintenance, PodName, SegmentKey, Severity, StoreError};
 use tokio_postgres::Row;
@@ -18,7 +17,7 @@ const CHECKS: [fn(&mut Connection) -> Findings; 6] =
 
 const REMEDY: &str = "a repair moves bad rows to the table quarantined_entry, and closes the gaps";
 
-/// Selects the logs and traces whose row differs from their entries.
+/// Selects the logs and traces for which the row in `log` does not fit the entries.
 pub(crate) const DAMAGED: &str = "SELECT session_id, segment_id, trace, entries, bytes,
         found.inside, found.outside, found.size
     FROM {s}.log CROSS JOIN LATERAL (
@@ -112,7 +111,7 @@ fn log_fault(row: &Row) -> Finding {
     fault.with_remedy(REMEDY).repairable()
 }
 
-/// Reports entries that belong to no log.
+/// Reports entries that do not belong to a log or a trace.
 fn check_stray_rows(connection: &mut Connection) -> Findings {
     let rows = connection.query(STRAY, &[])?;
     let stray: i64 = rows.first().map_or(0, |row| row.get(0));
@@ -135,7 +134,7 @@ fn check_traces(connection: &mut Connection) -> Findings {
     Ok(rows.iter().map(note).collect())
 }
 
-/// Reports pods with a name that no pod can have. No call returns them.
+/// Reports the pods whose name is not a valid pod name. No call returns these pods.
 fn check_pods(connection: &mut Connection) -> Findings {
     let rows = connection.query(PODS, &[])?;
     let names = rows.iter().map(|row| row.get::<_, String>(0));

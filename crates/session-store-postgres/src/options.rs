@@ -83,21 +83,21 @@ impl PostgresOptions {
         self
     }
 
-    /// Sets how long to wait for a reply before the connection is closed: from one millisecond to
-    /// one hour. A check and a repair wait without a limit.
+    /// Sets how long a call waits for a reply: from one millisecond to one hour. After this time
+    /// the connection is closed. A check and a repair wait without a limit.
     ///
-    /// A change waits for other changes of the same log, so the time must be longer than the
-    /// longest deletion.
+    /// A change waits for other changes of the same log. Deletions take the longest, so the timeout
+    /// must be longer than the longest deletion.
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.response_timeout = bounded(timeout);
         self
     }
 
-    /// Sets the retry time: how long a call repeats a request, from one millisecond to one hour.
+    /// Sets for how long a call repeats a failed request: from one millisecond to one hour.
     ///
-    /// A request is repeated if it gets no reply, or if the server cannot execute it now. Opening
-    /// the store is repeated in the same way. After the retry time the call fails with an error
-    /// that [is transient](StoreError::is_transient) or
+    /// A request is repeated if no reply arrives, or if the server cannot execute the request now.
+    /// Opening the store is repeated in the same way. After the retry time the call fails. The
+    /// error is then [transient](StoreError::is_transient) or
     /// [indeterminate](StoreError::is_indeterminate). The last attempt can exceed the retry time by
     /// the response timeout.
     pub fn retry_for(mut self, time: Duration) -> Self {
@@ -107,14 +107,14 @@ impl PostgresOptions {
 
     /// Opens the store at a URL, in one of the forms of [`PostgresUrl`].
     ///
-    /// Any number of threads and processes can open, and create, the same store at the same time
+    /// Any number of threads and processes can open or create the same store at the same time
     /// ([S6](session_store_core::contract#s6)).
     ///
     /// # Errors
     /// - [`StoreError::Io`] of the kind `InvalidInput` if the URL is malformed, and of other kinds
     ///   if the server cannot be reached.
-    /// - [`StoreError::NoStore`] if the schema is missing or empty, and no store is to be created
-    ///   ([S7](session_store_core::contract#s7)).
+    /// - [`StoreError::NoStore`] if the schema is missing or empty, and [`create`](Self::create) is
+    ///   not set ([S7](session_store_core::contract#s7)).
     /// - [`StoreError::NotAStore`] if the schema has relations of another program. Nothing is
     ///   changed.
     /// - [`StoreError::NewerFormat`] if a newer version of this library created the store.

@@ -6,8 +6,9 @@ use crate::statement::text;
 use crate::store::PostgresStore;
 use crate::write::check_size;
 
-/// Builds a statement from the part that changes the row of the pod. Its result is the number of
-/// changed rows, or null if the change needs a row and has changed none.
+/// Builds the statement of a change. The argument is the part of the statement that changes the row
+/// of the pod. The result of the statement is the number of changed rows. It is null if the change
+/// must change a row and has not changed any.
 macro_rules! change {
     ($change:literal, $result:literal) => {
         concat!(
@@ -61,7 +62,7 @@ impl PodStore for PostgresStore {
     fn list_pods(&self) -> Result<Vec<PodName>, StoreError> {
         self.client.read("list pods", |connection| {
             let rows = connection.query(LIST, &[])?;
-            // A name that no pod can have was stored by another program (L4).
+            // Leave out invalid names. Rows with such names come from another program (L4).
             Ok(rows.iter().filter_map(|row| row.get::<_, &str>(0).parse().ok()).collect())
         })
     }
@@ -87,7 +88,7 @@ impl PodStore for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Executes a change of a pod. Fails with `PodConflict` if it does not apply.
+    /// Executes a change of a pod. Returns `PodConflict` if the stored pod is not the expected pod.
     fn change_pod(
         &self,
         verb: &str,

@@ -21,11 +21,12 @@ const ALL: &str = "SELECT log.entries, log.stamp, log.entries, entry.position, e
     ) AS entry ON TRUE
     WHERE session_id = $1 AND segment_id = $2 AND trace = $3";
 
-/// Selects the head of a log, and the entries from a position on that fit in $5 bytes.
+/// Selects the head of a log, and entries from a position on, as many as fit in $5 bytes.
 ///
-/// The third column is the position at which the search ended. The sum of the sizes cannot end a
-/// search by itself, so the search is limited to $6 times the number of entries of average size
-/// that fit in twice the page.
+/// The third column is the position at which the search ended. The server computes the sums of the
+/// sizes for all rows of a search, so the sums cannot end the search early. So the search is
+/// limited to a number of entries: $6 times the number of entries of average size that fit in twice
+/// the page.
 const PAGE: &str = "SELECT log.entries, log.stamp, found.end_position, entry.position, entry.text
     FROM {s}.log CROSS JOIN LATERAL (
         SELECT least(log.entries, $4 + $6 * (64 + (
@@ -43,7 +44,7 @@ const PAGE: &str = "SELECT log.entries, log.stamp, found.end_position, entry.pos
     ) AS entry ON TRUE
     WHERE session_id = $1 AND segment_id = $2 AND trace = $3";
 
-/// How many times more entries the next search reads, if the last one did not fill the page.
+/// If a search did not fill the page, the next search reads this many times more entries.
 const WIDER: i64 = 4;
 
 /// A type of entries that a log or a trace holds.
@@ -72,17 +73,17 @@ pub(crate) fn head_of(
     Ok(rows.first().map(|row| head(row.get(0), row.get(1))))
 }
 
-/// Reads the head of a log and the entries from position `start` on that fit in `max_bytes`. If the
-/// log has an entry at `start`, at least that entry is read.
+/// Reads the head of a log, and entries from the position `start` on, as many as fit in
+/// `max_bytes`. If the log has an entry at `start`, at least this entry is read.
 ///
-/// Each search is one statement, so the head and the entries are those of one moment.
+/// Each search is one statement, so the head and the entries are from the same moment.
 pub(crate) fn page<E: Stored>(
     connection: &mut Connection,
     log: LogName,
     start: usize,
     max_bytes: usize,
 ) -> Result<Option<(Vec<E>, Head)>, RequestError> {
-    // A position so large that the sums in the statement cannot exceed the range of the type.
+    // Limit the position, so that the sums in the statement cannot exceed the range of their type.
     let start = i64::try_from(start).unwrap_or(i64::MAX).min(i64::MAX / 4);
     let [session, segment, is_trace] = log.parameters();
     let key = [session, segment, is_trace, int(&start)];
@@ -129,8 +130,8 @@ impl<E: Stored> Page<E> {
         parameters: &[Parameter<'_>],
     ) -> Result<(), RequestError> {
         connection.query_each(statement, parameters, &mut |row| Ok(self.push(&row)?))?;
-        // A missing row behind the last one. A row that is missing before another one was found by
-        // `push`.
+        // Rows are missing after the last row that arrived. `push` finds the rows that are missing
+        // before another row.
         if !self.is_full && self.next() < self.end && self.admits(None) {
             return Err(self.corrupt("the row is missing").into());
         }
@@ -151,8 +152,8 @@ impl<E: Stored> Page<E> {
         Ok(())
     }
 
-    /// Returns whether the next entry fits. A bad row counts as the shortest entry, so that a full
-    /// page ends before it and succeeds.
+    /// Returns whether the next entry fits in the page. A bad row counts as the shortest entry. So
+    /// a page that is full before the bad row ends there and does not fail.
     fn admits(&mut self, text: Option<&str>) -> bool {
         let fits = self.budget.admits(text.map_or(0, str::len).max("{}".len()));
         self.is_full = !fits;

@@ -1,8 +1,8 @@
 //! The repair of logs and traces with damaged rows.
 //!
 //! A row is damaged if its text is not an entry, or if it follows the last entry. Such rows are
-//! moved to the table `quarantined_entry`, and nothing is deleted. A row can also be missing. The
-//! later entries then move up, because a read fails at the gap.
+//! moved to the table `quarantined_entry`, and nothing is deleted. A row can also be missing, and a
+//! read fails at the gap. So the positions of the later entries are reduced until there is no gap.
 
 use std::slice;
 
@@ -27,8 +27,9 @@ const QUARANTINE: &str = "WITH moved AS (
     INSERT INTO {s}.quarantined_entry (session_id, segment_id, trace, position, text)
     SELECT $3, $4, $5, position, text FROM moved";
 
-/// Gives each entry a temporary negative position, from which [`NUMBER_AGAIN`] computes the final
-/// one. A position in use is therefore never assigned a second time.
+/// Gives each entry a temporary negative position. [`NUMBER_AGAIN`] then computes the final
+/// position from the temporary position. Without the temporary positions, an entry could get a
+/// position that another entry still has.
 const MOVE_AWAY: &str = "UPDATE {s}.entry SET position = -1 - numbered.place
     FROM (SELECT position, row_number() OVER (ORDER BY position) - 1 AS place
         FROM {s}.entry WHERE log = $1) AS numbered
@@ -61,7 +62,7 @@ impl Repaired {
 
 /// The rows of a log or a trace.
 struct Rows {
-    /// The positions of the rows that are not entries of the log.
+    /// The positions of the damaged rows.
     bad: Vec<i64>,
     good: i64,
     /// The size of the good rows.
@@ -97,10 +98,10 @@ pub(crate) fn logs(connection: &mut Connection) -> Result<Vec<LogName>, RequestE
     Ok(connection.query(LOGS, &[])?.iter().map(LogName::of).collect())
 }
 
-/// Returns whether a row is damaged or missing, or the stored size is wrong.
+/// Returns whether a row of the log is damaged or missing, or the stored size of the log is wrong.
 ///
-/// The log is not locked, so a log that another program changes meanwhile can be returned as
-/// damaged. The repair reads it again under the lock.
+/// The log is not locked, so the result can be true for a sound log that another program changes
+/// meanwhile. The repair reads the log again under the lock.
 pub(crate) fn is_damaged(connection: &mut Connection, log: LogName) -> Result<bool, RequestError> {
     let found = connection.query(NUMBER, &log.parameters())?;
     let Some(row) = found.first() else { return Ok(false) };

@@ -1,8 +1,8 @@
 //! Changes with several statements in one transaction: large appends, replaces, truncates, deletes.
 //!
-//! The first statement locks the rows of the logs. The next statements then see all entries of
-//! earlier writers. In one statement, a delete would not see the entries that another writer
-//! appended while the statement waited for the lock.
+//! The first statement locks the rows of the logs. So the next statements see all entries of
+//! earlier writers. If one statement locked the row and deleted the entries, it would not see the
+//! entries that another writer appended while the statement waited for the lock.
 
 use session_store_core::{Head, SegmentId, StoreError};
 use tokio_postgres::Row;
@@ -18,7 +18,7 @@ use crate::writer::ChangeId;
 const LOCK: &str = "SELECT number, entries, bytes, stamp FROM {s}.log
     WHERE session_id = $1 AND segment_id = $2 AND trace = $3 FOR UPDATE";
 
-/// Inserts the row of a log. The lock precedes the insertion, see [`LogName::creation_lock`].
+/// Inserts the row of a log. The statement first takes a lock, see [`LogName::creation_lock`].
 const CREATE: &str = "INSERT INTO {s}.log AS log
         (session_id, segment_id, trace, stamp, bytes, entries, modified)
     SELECT $1, $2, $3, $4, 0, 0, clock_timestamp()
@@ -45,7 +45,7 @@ const DELETE_LOGS: &str = "DELETE FROM {s}.log WHERE number = ANY ($1)";
 const DELETE_QUARANTINED: &str = "DELETE FROM {s}.quarantined_entry
     WHERE session_id = $1 AND ($2 IS NULL OR segment_id = $2)";
 
-/// The row of a log, which is locked until the end of the transaction.
+/// The row of a log. The row is locked until the end of the transaction.
 pub(crate) struct Locked {
     pub(crate) number: i64,
     pub(crate) entries: i64,
@@ -67,7 +67,8 @@ impl Locked {
         Self { number, entries, bytes, stamp: row.get(3) }
     }
 
-    /// Locks the row of a log, and creates it if it does not exist and the head permits that.
+    /// Locks the row of a log. If the row does not exist and the expected head permits it, creates
+    /// the row.
     fn find_or_create(
         connection: &mut Connection,
         log: LogName,
@@ -130,7 +131,8 @@ impl Locked {
     }
 }
 
-/// Splits texts so that each part but a single text has at most [`PART_BYTES`] bytes.
+/// Splits texts into parts of at most [`PART_BYTES`] bytes. A part with only one text can be
+/// larger.
 fn parts<'a, 'b>(mut texts: &'a [&'b str]) -> Vec<&'a [&'b str]> {
     let mut parts = Vec::new();
     while !texts.is_empty() {
@@ -160,7 +162,7 @@ pub(crate) fn append(
     })
 }
 
-/// Replaces the log by the entries. Returns their number.
+/// Replaces the log by the entries. Returns the number of entries.
 pub(crate) fn replace(
     connection: &mut Connection,
     id: ChangeId,
@@ -175,9 +177,9 @@ pub(crate) fn replace(
     })
 }
 
-/// Keeps the first `kept` entries of a log. Returns their number.
+/// Truncates a log to its first `kept` entries. Returns the number of entries that remain.
 ///
-/// `Ok` with the number of all entries can mean that nothing was changed.
+/// If `kept` is the number of all entries, nothing is changed.
 pub(crate) fn truncate(
     connection: &mut Connection,
     id: ChangeId,
@@ -207,8 +209,8 @@ pub(crate) fn truncate(
     })
 }
 
-/// Deletes the logs and traces of one segment of a session, or of all its segments. Returns 1 if
-/// there were any, and otherwise 0.
+/// Deletes the log and the trace of one segment, or of all segments of a session. Returns 1 if a
+/// log or a trace was deleted, and otherwise 0.
 pub(crate) fn delete(
     connection: &mut Connection,
     id: ChangeId,

@@ -9,18 +9,20 @@ use crate::statement::{int, text};
 /// The format version that this crate reads and writes.
 const FORMAT: i32 = 1;
 
-/// The oldest server that this crate accepts, as the server spells its version.
+/// The version of the oldest server that this crate accepts, as a number in the form of the setting
+/// `server_version_num`.
 const OLDEST_SERVER: i32 = 130_000;
 
-/// The key of the lock that the creation of a schema takes. Its value has no meaning.
+/// The key of the lock that the creation of a schema takes. The value of the key has no meaning.
 const CREATION_LOCK: i64 = 0x7365_7373_696f_6e73;
 
 const CREATE_SCHEMA: &str = "CREATE SCHEMA {s}";
 
 /// The tables of a store. The texts compare by their bytes.
 ///
-/// Each change updates a row of `log` and a row of `writer` without changing an indexed column. The
-/// free part of their pages lets the server put the new version of a row beside the old one.
+/// Each change updates a row of `log` and a row of `writer`, and does not change an indexed column.
+/// The fill factor keeps a part of each page free, so that the server can put the new version of a
+/// row on the same page and need not update the indexes.
 const CREATE_TABLES: &str = r#"
 CREATE TABLE {s}.session_store (version integer NOT NULL);
 CREATE TABLE {s}.log (
@@ -65,8 +67,8 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::integer,
     current_setting('server_encoding'), current_setting('fsync') = 'off',
     current_setting('full_page_writes') = 'off', current_setting('synchronous_commit') = 'off'";
 
-/// Selects whether the schema exists, whether it has any relation, and whether it has the column of
-/// the version.
+/// Selects whether the schema exists, whether it has any relation, and whether it has the column
+/// with the version.
 const SCHEMA: &str = "SELECT schema.oid IS NOT NULL,
         EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relnamespace = schema.oid),
         EXISTS (SELECT 1 FROM pg_catalog.pg_class AS class
@@ -89,7 +91,7 @@ const FOREIGN_CODE: &str = "SELECT format('the %s %s of the table %s', kind, nam
 
 const VERSION: &str = "SELECT version FROM {s}.session_store";
 
-/// The name of a schema and the place of its server, for errors.
+/// The name of a schema, and the URL of the storage for errors.
 pub(crate) struct Schema<'a> {
     pub(crate) name: &'a str,
     pub(crate) place: &'a str,
@@ -139,8 +141,8 @@ impl Schema<'_> {
         })
     }
 
-    /// Creates the schema and the tables that are missing. Handles that create the store at the
-    /// same moment wait for each other.
+    /// Creates the schema if it is missing, and the missing tables. Handles that create the store
+    /// at the same moment wait for each other.
     fn create(&self, connection: &mut Connection) -> Result<(), RequestError> {
         connection.transaction(|connection| {
             connection.query("SELECT pg_advisory_xact_lock($1)", &[int(&CREATION_LOCK)])?;
@@ -170,7 +172,8 @@ impl Schema<'_> {
     }
 }
 
-/// Checks the server, and returns warnings about settings that can lose changes.
+/// Checks the version and the encoding of the server. Returns warnings about settings that can lose
+/// changes.
 pub(crate) fn check_server(connection: &mut Connection) -> Result<Vec<String>, RequestError> {
     let rows = connection.query(SERVER, &[])?;
     let row = rows.first().ok_or_else(|| RequestError::unusable("no reply about the server"))?;
@@ -188,7 +191,8 @@ pub(crate) fn check_server(connection: &mut Connection) -> Result<Vec<String>, R
     Ok(warnings.map(|(_, warning)| warning.to_owned()).collect())
 }
 
-/// Returns the triggers and rules on the tables, which the store does not create.
+/// Returns the triggers and rules on the tables. The store does not create any, so they come from
+/// another program.
 pub(crate) fn foreign_code(connection: &mut Connection) -> Result<Vec<String>, RequestError> {
     let rows = connection.query(FOREIGN_CODE, &[])?;
     Ok(rows

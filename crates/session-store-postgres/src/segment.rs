@@ -39,10 +39,12 @@ impl LogName {
         Self { is_trace: true, ..Self::log(key) }
     }
 
-    /// Returns the key of the lock that a creation of the segment takes in any session.
+    /// Returns the key of the lock that every creation of a segment with this id takes, in any
+    /// session.
     ///
-    /// Two sessions can create the same segment id at the same moment. The lock makes their rows
-    /// visible in the order of their numbers, so a lookup does not change its result
+    /// Two sessions can create the same segment id at the same moment. With the lock, the two rows
+    /// become visible in the order of their numbers. Otherwise the row with the smaller number
+    /// could become visible later, and a lookup would then change its result
     /// ([L5](session_store_core::contract#l5)).
     pub(crate) fn creation_lock(self) -> i64 {
         let (high, low) = self.segment.as_u64_pair();
@@ -58,10 +60,10 @@ impl fmt::Display for LogName {
     }
 }
 
-/// Returns the head with these values in its row.
+/// Returns the head of a log that has these values in its row.
 ///
-/// The stamp changes with each change, so a head also shows that the server has lost changes
-/// ([H1](session_store_core::contract#h1)).
+/// Each change sets a new random stamp. So a head is also different after the server has lost
+/// changes ([H1](session_store_core::contract#h1)).
 pub(crate) fn head(entries: i64, stamp: Uuid) -> Head {
     Head::new(usize::try_from(entries).unwrap_or_default(), stamp.as_u128())
 }

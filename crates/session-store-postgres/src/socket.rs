@@ -1,7 +1,7 @@
-//! `Socket`: a socket that the calling thread reads and writes. It has the traits of an
-//! asynchronous stream, because the client library needs them.
+//! `Socket`: a socket that the calling thread reads and writes. `Socket` implements the traits of
+//! an asynchronous stream, because the client library requires these traits.
 //!
-//! A call on the store needs no other thread and no runtime, so the call also works inside an
+//! A call on the store needs no other thread and no runtime. So the call also works inside any
 //! asynchronous runtime. An append takes two system calls: one write and one read.
 
 use std::io::{self, ErrorKind, Read as _};
@@ -14,16 +14,17 @@ use std::time::Duration;
 use rustix::net::SendFlags;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// One end of a socket. The client library has another clone.
+/// A handle on a socket. The client library has a clone of this handle.
 #[derive(Clone)]
 pub(crate) struct Socket(Arc<Shared>);
 
-/// The socket and the state of the thread that polls the connection. As a waker, this records that
-/// the connection or the reply can make progress without the socket.
+/// The socket, and the state of the thread that polls the connection. This type is also the waker
+/// of the poll: a call of the waker records that the connection or the reply can make progress
+/// before the socket is read.
 pub(crate) struct Shared {
     socket: socket2::Socket,
     is_woken: AtomicBool,
-    /// Whether the next read waits for the server. All other reads return at once.
+    /// Whether the next read of the socket waits for the server. If not, the read returns at once.
     may_wait: AtomicBool,
 }
 
@@ -45,8 +46,8 @@ impl Socket {
         self.0.socket.set_write_timeout(timeout)
     }
 
-    /// Calls `poll` until it is ready. Whenever nothing but the socket can make progress, the next
-    /// read of the socket waits.
+    /// Calls `poll` until it is ready. If the last call of `poll` could not make progress without
+    /// new data from the socket, the next read of the socket waits.
     pub(crate) fn drive<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
         let waker = Arc::clone(&self.0).into();
         let mut context = Context::from_waker(&waker);
@@ -61,7 +62,8 @@ impl Socket {
         }
     }
 
-    /// Repeats an operation that a signal interrupts, and explains a timeout.
+    /// Repeats an operation that was interrupted by a signal. Replaces the error of a timeout by an
+    /// error with an explanation.
     fn retry(&self, mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
         loop {
             match operation() {
@@ -97,7 +99,8 @@ impl AsyncWrite for Socket {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // A closed socket must not end a program that has not ignored the signal.
+        // NOSIGNAL: a write to a closed socket must return an error, and must not end a program
+        // that has not ignored SIGPIPE.
         let send = || Ok(rustix::net::send(&self.0.socket, bytes, SendFlags::NOSIGNAL)?);
         Poll::Ready(self.retry(send))
     }

@@ -39,12 +39,12 @@ pub(crate) fn texts<'a>(value: &'a &[&str]) -> Parameter<'a> {
     (value, Type::TEXT_ARRAY)
 }
 
-/// The replacements for the placeholders of statements.
+/// The texts that replace the placeholders of statements.
 #[derive(Clone, Debug)]
 pub(crate) struct Placeholders {
     /// The schema as an SQL identifier, for `{s}`.
     pub(crate) schema: String,
-    /// An expression that sets how the commit of a change waits, for `{commit}`.
+    /// An expression for `{commit}`. It sets for what the commit of a change waits.
     commit: &'static str,
 }
 
@@ -62,15 +62,17 @@ impl Placeholders {
 
     /// Returns the text of a statement.
     pub(crate) fn fill(&self, statement: &str) -> String {
-        // The schema is last, because its name can contain the text of a placeholder.
+        // The schema is replaced last, because the name of the schema can contain the text of a
+        // placeholder.
         let statement = statement.replace("{commit}", self.commit).replace("{power}", POWER);
         statement.replace("{s}", &self.schema)
     }
 }
 
-/// Makes the commit wait until the change is on disk, and on the disks of the synchronous standbys.
+/// An expression that makes the commit wait until the change is on disk, and on the disks of the
+/// synchronous standbys.
 ///
 /// The third argument of `set_config` limits the setting to the current transaction. The setting
-/// `remote_apply` waits for more and is kept.
+/// `remote_apply` makes the commit wait even longer, so it is kept.
 const POWER: &str = "CASE WHEN current_setting('synchronous_commit') <> 'remote_apply' \
     THEN set_config('synchronous_commit', 'on', true) END";

@@ -30,9 +30,9 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 
 /// A store in a schema of a PostgreSQL database.
 ///
-/// Every method is one statement or one transaction. One handle serves many threads, with a
-/// connection for each call that runs at the same time. Calls block, also inside an asynchronous
-/// runtime.
+/// Every method executes one statement or one transaction. Many threads can use one handle. Each
+/// call that runs at the same time uses a connection of its own. Calls block the thread, also
+/// inside an asynchronous runtime.
 ///
 /// A process that was made by `fork` must open the store again
 /// ([handles and processes](session_store_core::Store#handles-and-processes)).
@@ -49,8 +49,8 @@ impl PostgresStore {
         Self { client: client.into(), warnings: warnings.into() }
     }
 
-    /// Returns the settings of the server that can lose changes, and the triggers on the tables, as
-    /// they were when the store was opened.
+    /// Returns warnings about settings of the server that can lose changes, and about triggers and
+    /// rules on the tables. The warnings are from the moment when the store was opened.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

@@ -24,7 +24,8 @@ pub(crate) fn connector(config: &mut Config, _: Option<&str>) -> Result<Tls, Req
     Ok(tokio_postgres::NoTls)
 }
 
-/// Returns the connector, which verifies the certificate of the server and the name in it.
+/// Returns the connector. It verifies the certificate of the server and the name in the
+/// certificate.
 #[cfg(feature = "tls")]
 pub(crate) fn connector(
     _: &mut Config,
@@ -44,7 +45,7 @@ pub(crate) fn connector(
     Ok(Tls::new(config))
 }
 
-/// Returns the connector for one server, which makes no TLS connection.
+/// Returns the connector for one server. Without the feature `tls`, it makes no TLS connection.
 #[cfg(not(feature = "tls"))]
 pub(crate) fn for_host(
     tls: &Tls,
@@ -53,7 +54,8 @@ pub(crate) fn for_host(
     Ok(*tls)
 }
 
-/// Returns the connector for one server. The connector verifies that the certificate has this name.
+/// Returns the connector for the server with this name. It verifies that the certificate has this
+/// name.
 #[cfg(feature = "tls")]
 pub(crate) fn for_host(
     tls: &Tls,
@@ -73,7 +75,8 @@ fn roots(file: Option<&str>) -> Result<rustls::RootCertStore, RequestError> {
 
     let mut roots = rustls::RootCertStore::empty();
     let Some(file) = file else {
-        // A system without root certificates can still connect without TLS.
+        // A system without root certificates is not an error here, because the connection may not
+        // need TLS.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return Ok(roots);
     };

@@ -11,7 +11,7 @@ use session_store_core::server_url::{Host, ServerUrl, decode, encode, parse_port
 /// The options that libpq does not have.
 const OWN: [&str; 5] = ["schema", "pool", "durability", "synchronous_commit", "pooler"];
 
-/// The options of libpq that a URL can also have in its first part.
+/// The options of libpq for values that can also be in the part of the URL before the `?`.
 const PARTS: [&str; 5] = ["host", "port", "user", "password", "dbname"];
 
 const PARAMETERS: [&str; 11] = [
@@ -30,7 +30,7 @@ const PARAMETERS: [&str; 11] = [
 
 const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 
-/// The URL of a store in PostgreSQL, as libpq spells it, with further options.
+/// The URL of a store in PostgreSQL. It has the form of a URL of libpq, and further options.
 ///
 /// | URL | names |
 /// |---|---|
@@ -38,7 +38,7 @@ const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "veri
 /// | `postgres://HOST,HOST/DATABASE?target_session_attrs=read-write` | the primary among several servers |
 /// | `postgres:///DATABASE?host=/FOLDER` | one server, by the folder of its socket |
 ///
-/// User, password, hosts and database are percent-encoded. The same parts can be options, as
+/// User, password, hosts and database are percent-encoded. These parts can also be options:
 /// `user=`, `password=`, `host=`, `port=` and `dbname=`.
 ///
 /// | option | value |
@@ -85,7 +85,7 @@ impl FromStr for PostgresUrl {
     type Err = PostgresUrlError;
 
     /// # Errors
-    /// [`PostgresUrlError`], which describes the form that is expected.
+    /// [`PostgresUrlError`] describes the expected form.
     fn from_str(text: &str) -> Result<Self, PostgresUrlError> {
         let parts = ServerUrl::split(text)?
             .filter(|parts| ["postgres", "postgresql"].contains(&parts.scheme.as_str()))
@@ -95,7 +95,7 @@ impl FromStr for PostgresUrl {
         let hosts = Host::parse_list(parts.hosts)?;
         let join = |part: &dyn Fn(&Host) -> String| {
             let parts: Vec<_> = hosts.iter().map(part).collect();
-            // Without this, `//` names one host that has no name.
+            // Without this filter, an empty part after `//` would be one host with an empty name.
             Some(parts.join(",")).filter(|list| !list.trim_matches(',').is_empty())
         };
         let port = |host: &Host| host.port.map(|port| port.to_string()).unwrap_or_default();
@@ -135,8 +135,8 @@ impl PostgresUrl {
 
     fn set(&mut self, option: &str, value: String) -> Result<(), PostgresUrlError> {
         let mut names = OWN.into_iter().chain(PARTS).chain(PARAMETERS);
-        // The message does not repeat the option, which can be part of a password that holds an
-        // unencoded "?" or "&".
+        // The message does not repeat the option. If a password contains "?" or "&" unencoded, the
+        // text taken for an option is a part of the password.
         let name = names.find(|name| *name == option).ok_or_else(|| {
             let names = [&OWN[..], &PARTS, &PARAMETERS].concat().join(", ");
             PostgresUrlError(format!(
@@ -182,7 +182,8 @@ impl PostgresUrl {
         self.get("pooler") == Some("transaction")
     }
 
-    /// The name of each host, and its port or an empty text.
+    /// Returns the name of each host with the port of the host. The port is an empty text if the
+    /// URL has none.
     fn hosts(&self) -> impl Iterator<Item = (&str, &str)> {
         let hosts = self.get("host").unwrap_or_default().split(',');
         hosts.zip(self.get("port").unwrap_or_default().split(',').chain(iter::repeat("")))
@@ -212,7 +213,7 @@ impl PostgresUrl {
     }
 }
 
-/// Checks the value of an option, as far as the client library does not check it.
+/// Checks the values of the options that the client library does not check.
 fn check(option: &str, value: &str) -> Result<(), &'static str> {
     match option {
         "schema" if value.is_empty() => Err("the schema has no name"),

@@ -1,4 +1,4 @@
-//! `Write`: new entries for a log or a trace, their sizes, and the head that they need.
+//! `Write`: new entries for a log or a trace, and the head that the log must have.
 
 use session_store_core::{Head, StoreError};
 
@@ -7,14 +7,13 @@ use crate::error::{Cause, RequestError};
 use crate::read;
 use crate::segment::LogName;
 
-/// The size of a single entry, in bytes, that is always stored. PostgreSQL limits a value, and also
-/// a message, to 1 GiB.
+/// The maximum size of an entry, in bytes. PostgreSQL limits a value to 1 GiB, and also a message.
 pub(crate) const MAX_ENTRY_BYTES: usize = 512 << 20;
 
 /// A batch over this size, in bytes, is sent in parts.
 pub(crate) const PART_BYTES: usize = 16 << 20;
 
-/// The head that a log must have to be changed.
+/// The head that a log must have before a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     Any,
@@ -29,12 +28,12 @@ pub(crate) struct Write<'a> {
 }
 
 impl Write<'_> {
-    /// Fails if an entry is too large.
+    /// Returns an error if an entry is too large.
     pub(crate) fn check_sizes(&self) -> Result<(), StoreError> {
         self.texts.iter().try_for_each(|text| check_size(text.len()))
     }
 
-    /// Returns the size of the entries: their texts, and one newline for each.
+    /// Returns the size of the entries in bytes: the texts, and one newline for each entry.
     pub(crate) fn bytes(&self) -> i64 {
         size(&self.texts)
     }
@@ -51,12 +50,13 @@ pub(crate) fn conflict(
         Expected::Exactly(expected) if expected != actual => {
             StoreError::Conflict { expected, actual }.into()
         }
-        // Another writer deleted the segment after the statement found it.
+        // The statement found the segment, but another writer deleted the segment before the
+        // statement could change it.
         _ => RequestError::Later(Cause::Text(String::from("the segment is being changed"))),
     })
 }
 
-/// Fails with `TooLarge` for an entry or a pod over the limit.
+/// Returns `TooLarge` if the size of an entry or a pod is over the limit.
 pub(crate) fn check_size(bytes: usize) -> Result<(), StoreError> {
     if bytes <= MAX_ENTRY_BYTES {
         return Ok(());

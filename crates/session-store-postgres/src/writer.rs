@@ -1,17 +1,20 @@
-//! Writers: the ids that show whether a change was executed after its reply was lost.
-//!
-//! A writer has a row in the table `writer`, and numbers its changes. A change locks the row of its
-//! writer, and writes its number and its result into the row in the same transaction. A change is
-//! executed only if the row has the number before. So a writer does not continue after the server
-//! has lost one of its changes, and a sync finds the loss in its row.
-//!
-//! If a reply was lost, a fence writes the number of the change into the row, unless the change
-//! did. The fence waits while the change is being executed, because the change has locked the row.
-//! After the fence, the change has been executed and its result is known, or it will never be
+//! Writers. If the reply to a change is lost, the row of the writer shows whether the change was
 //! executed.
 //!
-//! The row contains the last change only. A writer therefore has one change in flight, and starts
-//! the next change only when it knows the outcome of the last change.
+//! A writer has a row in the table `writer`, and gives its changes sequence numbers. The
+//! transaction of a change locks the row of the writer, and writes the number and the result of the
+//! change to the row. A change is executed only if the row has the preceding number. So if the
+//! server has lost a change of a writer, later changes of the writer are not executed, and a sync
+//! finds the loss in the row.
+//!
+//! After a lost reply, a fence finds the outcome: it writes the number of the change to the row,
+//! unless the row already has this number. The fence waits while the change is being executed,
+//! because the change has locked the row. There are two cases after the fence. If the row already
+//! had the number, the change was executed, and the row has its result. Otherwise the change will
+//! never be executed, because the row no longer has the preceding number.
+//!
+//! The row contains only the last change. So a writer starts the next change only when it knows the
+//! outcome of the last change.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,7 +26,8 @@ use crate::connection::Connection;
 use crate::error::RequestError;
 use crate::statement::{Parameter, int, uuid};
 
-/// Rows of writers that are older than this are deleted.
+/// Inserts the row of a new writer. Deletes the rows of writers that have made no change for 7
+/// days.
 ///
 /// The limit is longer than [`COMPARED_FOR`].
 ///
@@ -35,14 +39,14 @@ const REGISTER: &str = "WITH outdated AS (
             LIMIT 100 FOR UPDATE SKIP LOCKED))
     INSERT INTO {s}.writer (token, sequence, result, changed) VALUES ($1, 0, 0, now())";
 
-/// How long a sync compares the last change of a writer with its row. An older change has been on
-/// disk for days, and another handle may have deleted the row.
+/// The maximum age of a change that a sync compares with the row of its writer. An older change has
+/// been on disk for days. Also, another handle may have deleted the row.
 const COMPARED_FOR: Duration = Duration::from_secs(6 * 24 * 60 * 60);
 
-/// Prevents a change, unless it was executed. Returns the result of an executed change.
+/// Prevents a change that was not executed yet. Returns the result of a change that was executed.
 ///
-/// The row is changed in both cases. So the commit of the fence waits for the disk as the commit of
-/// the change does.
+/// The statement changes the row in both cases. So the commit of the fence waits for the disk, as
+/// the commit of the change would.
 const FENCE: &str = "WITH found AS MATERIALIZED (
         SELECT sequence, result, {commit} FROM {s}.writer WHERE token = $1 FOR UPDATE
     ), fenced AS (
@@ -56,7 +60,7 @@ const FENCE: &str = "WITH found AS MATERIALIZED (
 #[derive(Debug)]
 pub(crate) struct Writer {
     token: Uuid,
-    /// The number in the row.
+    /// The number that the row of the writer has.
     sequence: i64,
 }
 
@@ -65,11 +69,11 @@ pub(crate) struct Writer {
 pub(crate) struct ChangeId {
     token: Uuid,
     sequence: i64,
-    /// A random mark of the change, which becomes the token of the head.
+    /// A random mark of the change. It becomes the token of the log's head.
     pub(crate) stamp: Uuid,
 }
 
-/// Locks the row of the writer, and sets how the commit of the transaction waits.
+/// Locks the row of the writer, and sets for what the commit of the transaction waits.
 const BEGIN: &str =
     "SELECT {commit} FROM {s}.writer WHERE token = $1 AND sequence = $2 - 1 FOR UPDATE";
 
@@ -84,8 +88,8 @@ impl Writer {
         Ok(Self { token, sequence: 0 })
     }
 
-    /// Returns the id of the next change. A change that was not executed and cannot be executed
-    /// later leaves its number to the next one.
+    /// Returns the id of the next change. If a change was not executed and can never be executed,
+    /// the next change gets the same number.
     pub(crate) fn next(&self) -> ChangeId {
         ChangeId { token: self.token, sequence: self.sequence + 1, stamp: Uuid::new_v4() }
     }
@@ -102,8 +106,8 @@ impl ChangeId {
         [uuid(&self.token), int(&self.sequence)]
     }
 
-    /// Executes a statement that locks and changes the row of the writer. Its result is null if it
-    /// has changed nothing.
+    /// Executes a statement that locks and changes the row of the writer. The result of the
+    /// statement is null if it has changed nothing.
     pub(crate) fn execute(
         &self,
         connection: &mut Connection,
@@ -114,7 +118,8 @@ impl ChangeId {
         Ok(rows.first().ok_or(RequestError::UnknownWriter)?.get(0))
     }
 
-    /// Makes the change in a transaction. `work` returns the result, which is recorded.
+    /// Makes the change in a transaction. `work` returns the result, which the transaction writes
+    /// to the row of the writer.
     pub(crate) fn transaction(
         &self,
         connection: &mut Connection,
@@ -131,8 +136,8 @@ impl ChangeId {
         })
     }
 
-    /// Waits until the change is executed or can never be executed. Returns the result if it was
-    /// executed.
+    /// Waits until the change has been executed or can never be executed. Returns the result of an
+    /// executed change.
     pub(crate) fn fence(&self, connection: &mut Connection) -> Result<Option<i64>, RequestError> {
         let rows = connection.query(FENCE, &self.parameters())?;
         Ok(rows.first().map(|row| row.get(0)))
@@ -156,7 +161,7 @@ impl Writers {
         self.lock().idle.pop()
     }
 
-    /// Adds a writer to the idle ones. The outcome of its last change must be known.
+    /// Adds a writer to the idle writers. The outcome of the writer's last change must be known.
     pub(crate) fn put_back(&self, writer: Writer, is_acknowledged: bool) {
         let mut state = self.lock();
         if is_acknowledged {
@@ -165,8 +170,8 @@ impl Writers {
         state.idle.push(writer);
     }
 
-    /// Returns the last acknowledged change of each writer, except changes that are too old to be
-    /// compared.
+    /// Returns the last acknowledged change of each writer. Leaves out changes that are older than
+    /// [`COMPARED_FOR`].
     pub(crate) fn acknowledged(&self, now: SystemTime) -> HashMap<Uuid, i64> {
         let mut state = self.lock();
         let is_old = |time| now.duration_since(time).is_ok_and(|age| age > COMPARED_FOR);
@@ -174,7 +179,7 @@ impl Writers {
         state.acknowledged.iter().map(|(token, (sequence, _))| (*token, *sequence)).collect()
     }
 
-    /// Forgets changes that are durable.
+    /// Removes changes from `acknowledged`, because they are durable now.
     pub(crate) fn forget(&self, durable: &HashMap<Uuid, i64>) {
         self.lock().acknowledged.retain(|token, (last, _)| durable.get(token) != Some(last));
     }

@@ -1,5 +1,6 @@
--- Inserts the entries at the positions that follow from the new row of the log, and records the
--- change. The result is null if the row of the log did not have the expected head.
+-- Inserts the entries, and records the change in the row of the writer. The new row of the log
+-- determines the positions of the entries. The result is null if the row of the log did not have
+-- the expected head.
 appended AS (
     INSERT INTO {s}.entry (log, position, text)
     SELECT log.number, log.entries - cardinality($8::text[]) + new.ordinality - 1, new.text

@@ -61,8 +61,8 @@ impl Storage for Schema {
         index: usize,
         bytes: &[u8],
     ) -> Option<io::Result<()>> {
-        // A text cannot contain invalid UTF-8, so a program that writes such bytes writes them in
-        // the form of an escape.
+        // A text in PostgreSQL cannot contain invalid UTF-8. So invalid bytes are written in an
+        // escaped form.
         let text = str::from_utf8(bytes).map_or_else(|_| format!("{bytes:x?}"), String::from);
         let statement = "UPDATE {s}.entry SET text = $1 WHERE position = $2 AND log = (
             SELECT number FROM {s}.log WHERE session_id = $3 AND segment_id = $4 AND NOT trace)";

@@ -1,4 +1,5 @@
-//! Tests of the durability: the setting of each commit, and the loss of commits.
+//! Tests of the durability: which setting each commit has, and that the loss of a commit is
+//! noticed.
 
 use rstest::rstest;
 use session_store_core::{Durability, Pod, PodStore, Store, StoreExt, TraceEntry};
@@ -66,7 +67,7 @@ fn the_server_can_lose_changes_and_a_head_shows_it() {
     let head = log.head().unwrap();
     server.kill();
     server.restart();
-    // The reads open new connections.
+    // The old connections are lost, so these reads open new connections.
     assert_eq!(log.read_all().unwrap(), entries(2));
     durable.at(log.key()).append(&entry(2)).unwrap();
     assert_eq!(log.head().unwrap().map(|head| head.entries()), head.map(|head| head.entries()));

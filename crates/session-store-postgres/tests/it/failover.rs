@@ -1,4 +1,4 @@
-//! Tests of failovers: a standby takes over from a lost primary.
+//! Tests of failovers, in which a standby takes over from a lost primary.
 //!
 //! A standby that is not synchronous can lack acknowledged changes. A writer that appends
 //! conditionally then gets a conflict, and no entry is stored twice or after a gap.
@@ -77,8 +77,8 @@ fn a_failover_under_writers_leaves_no_gap_and_no_duplicate(#[case] is_synchronou
 }
 
 /// Appends to a new log until `over` is set. No other writer uses the log, so a conflict means that
-/// the failover has lost entries. The remaining entries must be a prefix of the acknowledged ones.
-/// Returns the number of conflicts.
+/// the failover has lost entries. The remaining entries must be a prefix of the acknowledged
+/// entries. Returns the number of conflicts.
 fn write_until(over: &AtomicBool, store: &PostgresStore, acknowledged: &AtomicUsize) -> usize {
     let log = store.at(new_key());
     let (mut head, mut written, mut conflicts) = (None, 0, 0);

@@ -116,7 +116,8 @@ fn a_change_whose_reply_is_lost_is_done_once(
         Change::DeletePod
     )]
     change: Change,
-    // The number of replies before the lost one: each of them is of another step of the change.
+    // The number of replies before the lost reply. Each reply belongs to another step of the
+    // change.
     #[values(0, 1, 2, 3, 4, 5, 6, 7)] replies: usize,
 ) {
     let (key, expected) = (new_key(), unique_schema());
@@ -130,7 +131,7 @@ fn a_change_whose_reply_is_lost_is_done_once(
     let url = format!("postgres://postgres@127.0.0.1:{}/postgres?schema={schema}", proxy.port());
     let store = PostgresStore::open(&url).unwrap();
     fill(&store, key);
-    // Prepares the statements, so that the replies of the change are those of its steps.
+    // Prepare the statements first, so that the change itself gets only the replies to its steps.
     let warm_up = new_key();
     store.at(warm_up).create(&entries(3)).unwrap();
     proxy.lose_reply(replies);
@@ -142,7 +143,7 @@ fn a_change_whose_reply_is_lost_is_done_once(
     direct.maintenance().unwrap().check(&mut |finding| panic!("{finding}")).ok();
 }
 
-/// A transaction that has locked the row of a log, so that a change of the log waits.
+/// A transaction that has locked the row of a log. Changes of the log wait for this lock.
 struct LogLock(Client);
 
 impl LogLock {
@@ -211,7 +212,7 @@ fn a_late_change_that_conflicts_is_not_done() {
     thread::scope(|scope| {
         let append = scope.spawn(|| store.at(key).append_if(head, &entries(1)));
         wait_until("the fence to wait", || waiting(&schema) >= 2);
-        // The log changes before the change gets its lock.
+        // Another change of the log is committed before the waiting change gets the lock.
         let mut lock = lock;
         let change = format!("UPDATE {schema}.log SET stamp = gen_random_uuid(); COMMIT");
         lock.0.batch_execute(&change).unwrap();
@@ -236,7 +237,8 @@ fn a_prevented_change_is_not_executed() {
     store.put_pod(&name("a"), &pod(0)).unwrap();
     assert_eq!(store.at(key).read_all().unwrap(), entries(1));
     assert_eq!(store.list_pods().unwrap(), [name("a")]);
-    // The changes were made by other writers, and the prevented ones left the rows as they were.
+    // The changes were repeated by other writers. The rows of the prevented changes still have the
+    // mark of the fence.
     let count = format!("SELECT count(*) FROM {schema}.writer WHERE result = -1");
     assert_eq!(SERVER.connection().query_one(&count, &[]).unwrap().get::<_, i64>(0), 3);
 }

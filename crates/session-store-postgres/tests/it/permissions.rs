@@ -1,4 +1,5 @@
-//! Tests of the permissions of a login: those in the documentation are enough, and they are needed.
+//! Tests of the permissions in the documentation: a login with these permissions can use the store,
+//! and needs each of them.
 
 use postgres::{Client, NoTls};
 use session_store_core::{Store, StoreError, StoreExt};

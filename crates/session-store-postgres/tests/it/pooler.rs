@@ -16,7 +16,7 @@ fn every_method_works_behind_a_pooler() {
     let store = PostgresStore::open_or_create(&url).unwrap();
     call_every_method(&store);
 
-    // More handles and connections than the pooler has.
+    // There are more handles and connections than the pooler has connections to the server.
     let key = new_key();
     thread::scope(|scope| {
         for writer in 0..16 {

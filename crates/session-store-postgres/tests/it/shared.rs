@@ -1,4 +1,4 @@
-//! A server that the tests of this process share, and what most tests need.
+//! A server that the tests of this process share, and the functions that most tests need.
 
 use std::sync::LazyLock;
 
@@ -16,12 +16,12 @@ pub(crate) fn unique_schema() -> String {
     format!("test_{}", Uuid::new_v4().simple())
 }
 
-/// Opens a store in a schema, and creates it.
+/// Creates a store in a schema, and opens the store.
 pub(crate) fn open(schema: &str) -> PostgresStore {
     PostgresOptions::new().create(true).schema(schema).open(&SERVER.url()).unwrap()
 }
 
-/// Executes statements in which `{s}` is the schema.
+/// Executes statements. The placeholder `{s}` in them is replaced by the schema.
 pub(crate) fn execute(schema: &str, statements: &str) {
     let statements = statements.replace("{s}", schema);
     SERVER.connection().batch_execute(&statements).unwrap();
