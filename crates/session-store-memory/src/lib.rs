@@ -1,9 +1,9 @@
 //! A session store in memory: the reference backend, and a store for tests.
 //!
-//! [`MemoryStore`] keeps every clause of the store contract ([`session_store_core::contract`]) that
-//! does not need a disk. It has the optional capabilities, such as conditional appends and atomic
+//! [`MemoryStore`] keeps the store contract ([`session_store_core::contract`]), except the clauses
+//! that need a disk. It has the optional capabilities, such as conditional appends and atomic
 //! batches. All data is lost when the last handle is dropped. A clone is a second handle on the
-//! same storage. A read does not copy the texts of entries.
+//! same storage. Reads do not copy the texts of entries.
 //!
 //! ```
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};

@@ -1,5 +1,5 @@
-//! The data of a store: logs, traces and pods. Each change also updates the index of the sessions
-//! of each segment id.
+//! The data of a store: logs, traces and pods. An index has the sessions of each segment id. Each
+//! change also updates this index.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -16,8 +16,9 @@ pub(crate) struct Log {
     /// The size of all entries in bytes, with one newline for each entry.
     bytes: usize,
     modified: SystemTime,
-    /// A random number, the token of the head. A cut or a replacement of entries sets a new number,
-    /// so that the head differs from all earlier heads even if the number of entries is the same.
+    /// A random number, which is the token of the head. Truncating or replacing the log sets a new
+    /// number. So the head differs from all earlier heads, even if the number of entries is the
+    /// same.
     ///
     /// Clause [H1](session_store_core::contract#h1).
     epoch: u128,
@@ -65,7 +66,7 @@ impl Log {
     }
 }
 
-/// All data of a store. One lock guards it.
+/// All data of a store. One lock guards all of it.
 #[derive(Default)]
 pub(crate) struct State {
     logs: BTreeMap<SegmentKey, Log>,
@@ -117,7 +118,7 @@ impl State {
         }
     }
 
-    /// Appends to a log, or creates it.
+    /// Appends to a log. Creates the log if it does not exist.
     pub(crate) fn append(&mut self, key: SegmentKey, entries: &[LogEntry]) {
         match self.logs.get_mut(&key) {
             Some(log) => log.append(entries),
@@ -135,7 +136,7 @@ impl State {
         Ok(log.head())
     }
 
-    /// Fails unless the head of the segment is `expected`.
+    /// Returns an error if the head of the segment is not `expected`.
     pub(crate) fn check_head(
         &self,
         key: SegmentKey,
@@ -145,7 +146,7 @@ impl State {
         if actual == expected { Ok(()) } else { Err(StoreError::Conflict { expected, actual }) }
     }
 
-    /// Deletes a log and its trace. Returns whether either of them existed.
+    /// Deletes a log and its trace. Returns whether the log or the trace existed.
     pub(crate) fn delete(&mut self, key: SegmentKey) -> bool {
         let had_trace = self.traces.remove(&key).is_some();
         let had_log = self.logs.remove(&key).is_some();
@@ -158,7 +159,7 @@ impl State {
         had_log || had_trace
     }
 
-    /// Deletes all logs and traces of a session. Returns whether there were any.
+    /// Deletes all logs and traces of a session. Returns whether the session had a log or a trace.
     pub(crate) fn delete_session(&mut self, session_id: SessionId) -> bool {
         let keys = self.logs.keys().chain(self.traces.keys()).copied();
         let own: Vec<_> = keys.filter(|key| key.session_id == session_id).collect();

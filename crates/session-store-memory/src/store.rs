@@ -1,5 +1,5 @@
-//! `MemoryStore` as a `Store`. Each method locks the state once, so other threads see the whole
-//! effect of a call or none of it.
+//! `MemoryStore` as a `Store`. Each method locks the state once, so other threads see either the
+//! whole effect of a call or no effect.
 
 use std::fmt;
 use std::slice;
@@ -24,8 +24,9 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 /// [`MemoryStore::new`] makes a separate storage.
 ///
 /// A process that was made by `fork` must not use the store ([handles and
-/// processes](session_store_core::Store#handles-and-processes)). The memory of the process is a
-/// copy, and a lock that another thread held at the fork is never released.
+/// processes](session_store_core::Store#handles-and-processes)). The memory of the new process is a
+/// copy of the memory of the old process. If another thread held a lock at the moment of the fork,
+/// the lock in the copy is never released.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<RwLock<State>>,
@@ -39,8 +40,8 @@ impl MemoryStore {
     }
 
     // If a thread panics while it holds the lock, the lock is poisoned. Poisoning is ignored, so
-    // that other threads can continue (S5). The state is sound, because no change in this crate
-    // panics halfway.
+    // that other threads can continue (S5). The state is still correct, because no change in this
+    // crate can panic halfway.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -241,8 +242,8 @@ impl Store for MemoryStore {
     }
 }
 
-/// Returns the entries from `start` on that fit in `max_bytes`. The first entry always fits. Past
-/// the end, the result is empty.
+/// Returns the entries from `start` on, as many as fit in `max_bytes`. The first entry always fits.
+/// If `start` is past the end, the result is empty.
 fn page_of<E: Entry>(entries: &[E], start: usize, max_bytes: usize) -> Vec<E> {
     let mut budget = PageBudget::new(max_bytes);
     let rest = entries.get(start..).unwrap_or_default();

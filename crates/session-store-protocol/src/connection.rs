@@ -1,5 +1,5 @@
-//! The client's end of the pipes. Several calls can be under way at once: each thread waits for the
-//! reply that has the id of its call.
+//! The client's end of the pipes. Several threads can make calls at the same time. Each thread
+//! waits for the reply that has the id of the thread's call.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,7 +25,7 @@ pub(crate) struct Connection {
     last_id: AtomicU64,
     /// Whether the server reports the start of each call.
     pub(crate) report_starts: bool,
-    /// How long to wait for each line of the server.
+    /// The time limit for each wait: for the greeting, and for the result of a call.
     limit: Option<Duration>,
 }
 
@@ -36,7 +36,7 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Waits for the greeting, and returns the description of the store that it contains.
+    /// Waits for the greeting. Returns the description of the store in the greeting.
     pub(crate) fn new(
         input: impl BufRead + Send + 'static,
         output: impl Write + Send + 'static,
@@ -113,7 +113,7 @@ struct Waiting {
 #[derive(Default)]
 struct Calls {
     senders: HashMap<u64, Sender<Outcome>>,
-    /// Whether the last line of the server has been read.
+    /// Whether the output of the server has ended.
     has_ended: bool,
 }
 
@@ -135,7 +135,7 @@ impl Waiting {
         self.calls().senders.remove(&id)
     }
 
-    /// Reads the lines of the server until the last one.
+    /// Reads the lines of the server until its output ends.
     fn read(&self, mut input: impl BufRead, greeting: &Sender<io::Result<Greeting>>) {
         let mut line = String::new();
         let greeted = next_message(&mut input, &mut line);
@@ -144,15 +144,16 @@ impl Waiting {
             true => Ok(serde_json::from_str(&line)?),
             false => Err(has_ended()),
         });
-        // The receiver is gone if the greeting came too late.
+        // The send fails if the greeting has arrived after the time limit, because the receiver was
+        // dropped then.
         let _ = greeting.send(parsed);
         while is_open && matches!(next_message(&mut input, &mut line), Ok(true)) {
-            // A line that is not a message ends the connection. Otherwise the call that waits for
-            // this reply would wait without end.
+            // A line that is not a message ends the connection. If such a line were ignored and it
+            // was the reply to a call, the call would wait without end.
             let Ok(reply) = serde_json::from_str(&line) else { break };
             self.deliver(reply);
         }
-        // Dropping the senders ends the calls that still wait.
+        // Dropping the senders ends the calls that still wait for a reply.
         *self.calls() = Calls { has_ended: true, ..Calls::default() };
     }
 
@@ -162,7 +163,7 @@ impl Waiting {
             return;
         }
         let outcome = error.map_or(Ok(ok), Err);
-        // A call whose time limit has passed no longer waits for its reply.
+        // There is no sender if the time limit of the call has passed.
         if let Some(sender) = id.and_then(|id| self.remove(id)) {
             let _ = sender.send(outcome);
         }
@@ -172,7 +173,8 @@ impl Waiting {
 /// Reads the next line that is a message. Returns false at the end of the input.
 ///
 /// Lines that do not start with `{` are output of the program that runs the server, such as a test
-/// program. A line without a newline was cut off when the server was killed.
+/// program. The last line has no newline if the server was killed while it wrote the line. Such a
+/// line is not a message.
 fn next_message(input: &mut impl BufRead, line: &mut String) -> io::Result<bool> {
     loop {
         line.clear();

@@ -139,7 +139,8 @@ impl From<Failure> for StoreError {
             Kind::Invalid | Kind::Failed { is_transient: false } => failed(false, message),
             Kind::Failed { is_transient: true } => failed(true, message),
             Kind::Indeterminate { operation, cause } => indeterminate(operation, cause, message),
-            // An unknown kind of error does not show whether the change was made.
+            // An error of an unknown kind does not show whether the change was made, so the outcome
+            // is unknown.
             Kind::Unknown => indeterminate(None, None, message),
         }
     }
@@ -155,8 +156,8 @@ fn failed(is_transient: bool, message: String) -> StoreError {
     io::Error::new(kind, without("I/O error: ", message)).into()
 }
 
-/// Returns the error of an unsupported call, or `None` if this version does not know the operation
-/// or the capability.
+/// Returns the error of an unsupported call. Returns `None` if this version of the protocol does
+/// not know the operation or the capability.
 fn unsupported(operation: &str, capability: &str) -> Option<StoreError> {
     let mut calls = STORE_CALLS.iter().chain(POD_CALLS).copied();
     let operation = calls.find(|&call| call == operation)?;
@@ -164,7 +165,7 @@ fn unsupported(operation: &str, capability: &str) -> Option<StoreError> {
     Some(StoreError::Unsupported { operation, capability })
 }
 
-/// Removes `prefix`, because the `Display` of the rebuilt error writes it again.
+/// Removes `prefix`, because the `Display` of the rebuilt error writes the prefix again.
 fn without(prefix: &str, message: String) -> String {
     message.strip_prefix(prefix).map(str::to_owned).unwrap_or(message)
 }

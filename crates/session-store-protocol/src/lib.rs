@@ -1,9 +1,9 @@
 //! A store in another process, over two pipes.
 //!
-//! [`serve`] answers the calls that arrive on one pipe with the results of a store.
-//! [`RemoteStore`] is the other side: a store whose calls are sent to a process. A program in any
-//! other language can take either side. The messages are lines of JSON, and
-//! `docs/PROTOCOL.md` in the repository describes them completely.
+//! [`serve`] is the server: it reads calls from one pipe, makes them on a store, and writes the
+//! results to the other pipe. [`RemoteStore`] is the client: a store that sends its calls to a
+//! process. A program in another language can be the server or the client. The messages are lines
+//! of JSON. `docs/PROTOCOL.md` in the repository describes all messages.
 //!
 //! ```no_run
 //! use std::process::Command;

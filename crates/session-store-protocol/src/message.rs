@@ -65,7 +65,7 @@ pub(crate) struct Request {
     pub(crate) call: Call,
 }
 
-/// The id of a request whose call is not valid.
+/// The id of a request. It is read alone if the call in the request is not valid.
 #[derive(Deserialize)]
 pub(crate) struct RequestId {
     pub(crate) id: Option<u64>,
@@ -177,7 +177,7 @@ fn yes() -> bool {
 /// A line of the server after the greeting: the start of a call, or its result.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Reply {
-    /// The id of the request, or `None` if the request has none that can be read.
+    /// The id of the request. `None` if the request has no id that can be read.
     pub(crate) id: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) started: bool,
@@ -190,9 +190,10 @@ pub(crate) struct Reply {
 
 /// The text of an entry.
 ///
-/// The entry is checked when the message is parsed, before the server reports that the call has
-/// started. If the call made the check, two calls that start together would seldom overlap in a
-/// debug build, where the check takes longer than the rest of the call.
+/// The entry is checked when the message is parsed, which is before the server reports that the
+/// call has started. The check could also be a part of the call. But in a debug build, the check
+/// takes longer than the rest of the call. Two calls that start at the same time would then seldom
+/// overlap in the store.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(crate) struct WireEntry(LogEntry);

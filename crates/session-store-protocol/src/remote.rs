@@ -22,13 +22,13 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// A store in another process, or behind any other pair of pipes.
 ///
-/// Calls of several threads are under way at once. When the client connects, the server lists its
-/// methods. For a provided method of the trait that is not in the list, this type uses the provided
-/// body.
+/// Several threads can make calls at the same time. When the client connects, the server lists the
+/// methods that it answers. If a provided method of the trait is not in this list, this type uses
+/// the provided body.
 ///
-/// If the server ends, or does not reply within the [time limit](Self::start_with_limit), the result
-/// is [`StoreError::Indeterminate`]. Dropping the value kills the process that [`start`](Self::start)
-/// has started.
+/// A call fails with [`StoreError::Indeterminate`] if the server ends, or does not reply within the
+/// [time limit](Self::start_with_limit). Dropping the value kills the process that
+/// [`start`](Self::start) has started.
 #[derive(Debug)]
 pub struct RemoteStore {
     connection: Connection,
@@ -43,7 +43,7 @@ struct Process(Mutex<Child>);
 impl Process {
     fn kill(&self) {
         let mut child = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The errors say that the process has already ended.
+        // Both calls only fail if the process has already ended.
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -103,7 +103,7 @@ impl RemoteStore {
         self
     }
 
-    /// Opens the storage with this address. The calls that follow use it.
+    /// Opens the storage with this address. All later calls use this storage.
     ///
     /// # Errors
     /// The errors of the server. [`StoreError::Io`] if the server serves one store only.
@@ -113,8 +113,9 @@ impl RemoteStore {
         Ok(())
     }
 
-    /// Returns how many calls the server has reported as started, including those that open a
-    /// storage. The number is 0 without [`with_reported_starts`](Self::with_reported_starts).
+    /// Returns the number of calls that the server has reported as started, including the calls
+    /// that open a storage. The number is 0 without
+    /// [`with_reported_starts`](Self::with_reported_starts).
     #[must_use]
     pub fn calls_started(&self) -> usize {
         self.connection.calls_started()
@@ -131,7 +132,7 @@ impl RemoteStore {
         let lost =
             |error: io::Error| StoreError::indeterminate("call another process", error.into());
         let result = self.connection.call(call).map_err(lost)??;
-        // A reply that this program cannot read says nothing about the outcome.
+        // If this program cannot read the reply, the outcome of the call is unknown.
         serde_json::from_str(result.as_deref().map_or("null", |json| json.get()))
             .map_err(|error| lost(error.into()))
     }

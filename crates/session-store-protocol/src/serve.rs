@@ -1,4 +1,4 @@
-//! The server: reads calls, makes them on a store, and writes the results.
+//! The server: reads calls, makes the calls on a store, and writes the results.
 
 use std::io::{self, BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,16 +22,17 @@ use crate::message::{
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// The number of calls that are made at once.
+/// The maximum number of calls that are made at the same time.
 const THREADS: usize = 16;
 
-/// The most lines that can wait for a free thread. At this number, the server stops reading.
+/// The maximum number of lines that wait for a free thread. If so many lines wait, the server stops
+/// reading until a thread is free.
 const QUEUE: usize = 64;
 
-/// The longest line in bytes.
+/// The size of the longest accepted line, in bytes.
 const LINE_LIMIT: u64 = 256 << 20;
 
-/// Opens a store by its address.
+/// A function that opens the store at an address.
 type Opener<'a> = dyn Fn(&str) -> Result<Box<dyn Store>> + Send + Sync + 'a;
 
 /// The store of a server, or the way to open one.
@@ -74,14 +75,14 @@ impl<'a> Service<'a> {
     }
 }
 
-/// Answers the calls that arrive on `input`, until its end.
+/// Answers the calls that arrive on `input`, until the end of `input`.
 ///
 /// Up to 16 calls are made at once, so replies can be in another order than the calls. The function
 /// returns after the last reply.
 ///
 /// # Errors
-/// An I/O error if a pipe breaks, or if a line is longer than 256 MiB. Calls that are under way
-/// still end before the function returns.
+/// An I/O error if a pipe breaks, or if a line is longer than 256 MiB. Before the function returns,
+/// it waits for the calls that are being made.
 pub fn serve(
     service: &Service<'_>,
     input: impl BufRead,
@@ -103,10 +104,11 @@ pub fn serve(
     })
 }
 
-/// Answers the calls that arrive on `input` one after the other, until its end.
+/// Answers the calls that arrive on `input`, until the end of `input`. Makes one call after the
+/// other.
 ///
-/// Makes the calls in the current thread. So the replies are in the order of the calls, and a tool
-/// that observes one thread, such as a tracer or a debugger, sees every call.
+/// The calls are made in the current thread. So the replies are in the order of the calls. Also, a
+/// tool that observes only one thread, such as a tracer or a debugger, observes every call.
 ///
 /// # Errors
 /// As [`serve`].
@@ -128,8 +130,8 @@ pub fn serve_in_order(
 fn greet<W: Write>(service: &Service<'_>, output: W) -> io::Result<Mutex<W>> {
     let output = Mutex::new(output);
     let store = service.store().ok().map(|store| Description::of(&*store));
-    // The greeting starts on a new line, because a program that runs the server, such as a test
-    // program, can have written half a line.
+    // The greeting starts on a new line. The program that runs the server, such as a test program,
+    // can have written half a line to the same output before.
     send(&output, "\n", &Greeting { session_store: VERSION, store })?;
     Ok(output)
 }
@@ -140,7 +142,8 @@ fn read_lines(mut input: impl BufRead, mut send: impl FnMut(Vec<u8>) -> bool) ->
         let mut line = Vec::new();
         io::Read::take(&mut input, LINE_LIMIT).read_until(b'\n', &mut line)?;
         if line.last() != Some(&b'\n') {
-            // A line without a newline was cut off when the client was killed.
+            // A line without a newline is incomplete, because the client was killed while it wrote
+            // the line.
             return if line.len() as u64 == LINE_LIMIT { Err(too_long()) } else { Ok(()) };
         }
         if !send(line) {
@@ -154,7 +157,7 @@ fn too_long() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// Answers requests until there are no more.
+/// Answers requests until the channel of requests is closed.
 fn answer_all(
     service: &Service<'_>,
     requests: &Mutex<Receiver<Vec<u8>>>,
@@ -202,9 +205,9 @@ fn json<T: Serialize>(value: T) -> Result<Box<RawValue>> {
     Ok(to_raw_value(&value)?)
 }
 
-/// Makes the call, and turns a panic of the store into an error.
+/// Makes the call. Converts a panic of the store to an error.
 ///
-/// The client waits for a reply, and the other calls must go on
+/// Even after a panic, the client must receive a reply, and the other calls must continue
 /// ([S5](session_store_core::contract#s5)).
 fn perform_or_catch(service: &Service<'_>, call: Call) -> Result<Box<RawValue>> {
     catch_unwind(AssertUnwindSafe(|| perform(service, call))).unwrap_or_else(|_| {

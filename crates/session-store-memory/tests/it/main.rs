@@ -35,7 +35,8 @@ fn the_size_is_exact_after_every_kind_of_change() {
         let sizes = log.read_all().unwrap().into_iter().map(|entry| entry.as_json().len() + 1);
         assert_eq!(info.bytes, Some(sizes.sum::<usize>() as u64), "after change {n}");
         assert_eq!(Some(info.head), log.head().unwrap());
-        // Change 3 truncates the log to its number of entries, which changes nothing.
+        // Change 3 truncates the log to the number of its entries, so it changes nothing and does
+        // not set the time.
         assert_eq!(n != 3, info.modified.unwrap() >= before, "after change {n}");
     }
 }

@@ -1,4 +1,5 @@
-//! The checks of the conformance kit over served stores: the server must change no verdict.
+//! The checks of the conformance kit over served stores. Each check must have the same result as
+//! without a server.
 
 use std::io::{BufReader, pipe};
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use session_store_core::{Store, StoreError, forward_store};
 use session_store_protocol::{RemoteStore, Service, serve};
 use test_servers::{Backend, Place};
 
-/// A store that is used through a server in a thread. Dropping it ends the server and its handle.
+/// A store that is used through a server in a thread. Dropping this value ends the server, and
+/// drops the server's handle on the store.
 struct Served {
     /// `None` while the value is dropped.
     remote: Option<RemoteStore>,

@@ -1,4 +1,5 @@
-//! Tests of the protocol: the page that describes it, calls at once, broken pipes, and errors.
+//! Tests of the protocol: the page that describes the protocol, calls at the same time, broken
+//! pipes, and errors.
 
 mod kit;
 
@@ -19,7 +20,7 @@ use session_store_protocol::{RemoteStore, Service, serve, serve_in_order};
 /// The longest time that a test waits for a reply.
 const LIMIT: Option<Duration> = Some(Duration::from_secs(30));
 
-/// The client's ends of the pipes of a server, which runs in a thread.
+/// A server in a thread. The fields are the client's ends of the two pipes.
 struct Server {
     requests: PipeWriter,
     replies: BufReader<PipeReader>,
@@ -196,7 +197,7 @@ fn a_server_of_one_store_opens_no_other() {
 #[test]
 fn a_panic_of_the_store_is_an_answer_and_the_server_goes_on() {
     let store = connect(start(Fails(|| panic!("a panic that the test provokes"))));
-    // More panics than the server has threads.
+    // Each panic must leave a thread usable, so cause more panics than the server has threads.
     for _ in 0..20 {
         let error = store.read_all(SessionId::new(), SegmentId::new()).unwrap_err();
         assert!(error.is_indeterminate(), "{error}");
