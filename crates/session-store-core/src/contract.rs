@@ -68,7 +68,7 @@
 //!   ignored, a read-only file, a lost connection). An entry is never joined to a torn entry.
 //! - <a id="a6"></a>**A6** If the outcome cannot be known (a lost reply, a killed process, a failed
 //!   sync), the error is `Indeterminate`. The entry is then stored once or not at all, never twice.
-//!   The library sends an append again only if the entry cannot be stored twice by that.
+//!   The library never sends an append again if the entry could then be stored twice.
 //! - <a id="a7"></a>**A7** `append_all` stores the entries in order and contiguously. (A store that
 //!   uses the provided body is contiguous only without concurrent writers.) (cap: `atomic_batch`)
 //!   All entries are stored or none, even after a crash. Without the capability, a failed or killed
@@ -297,8 +297,8 @@
 //!   or a pod in the layout of the backend is also a store, because another program can have
 //!   written it. For SQLite, a store is a database with the tables of a store. For PostgreSQL, a
 //!   store is a schema with the table of the format. For Redis, a store is a prefix with the key of
-//!   the format. Opening a store with the permission to create it makes an empty store, which can
-//!   then be opened to read.
+//!   the format. Opening a place with the option to create a store makes an empty store. This store
+//!   can then be opened to read.
 //! - <a id="s8"></a>**S8** (torture) If another program removes, moves or replaces a file that an
 //!   open handle depends on, the handle notices this before it acknowledges a change. The call
 //!   fails and says that the store has to be reopened. Changes of other handles that were
