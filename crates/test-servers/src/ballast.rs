@@ -7,7 +7,8 @@ use rustix::io::Errno;
 
 use crate::power_cut::Disk;
 
-/// The sizes of the parts by which the file grows. The last one is the block size of a small ext4.
+/// The sizes of the steps in which the file grows. The smallest size is the block size of a small
+/// ext4.
 const LARGEST: u64 = 64 << 20;
 const SMALLEST: u64 = 1 << 10;
 
@@ -53,7 +54,7 @@ impl Ballast {
         found.f_bavail * found.f_frsize
     }
 
-    /// Frees the space. Returns when other files can use it.
+    /// Frees the space. Returns when other files can use the space.
     ///
     /// # Panics
     /// If the space cannot be freed.

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Creates `certificate.pem`, valid for 127.0.0.1 and signed by its own key, and `key.pem`.
+/// Creates the files `certificate.pem` and `key.pem`. The certificate is valid for 127.0.0.1, and
+/// is signed by its own key.
 pub(crate) fn create_certificate(folder: &Path) {
     let output = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])

@@ -7,14 +7,15 @@ use tempfile::TempDir;
 /// A file system in memory that most Linux machines have.
 const MEMORY: &str = "/dev/shm";
 
-/// The free space that the tests need. Some tests store several entries of 64 MiB at the same time.
+/// The free space that the tests need, in bytes. Some tests store several entries of 64 MiB at the
+/// same time.
 const ROOM: u64 = 1 << 30;
 
 /// Returns a temporary folder in memory if the machine has enough memory, and otherwise a temporary
 /// folder on disk.
 ///
-/// Tests that sync often but never cut the power use this folder. On a device, their syncs would
-/// take most of the time.
+/// This folder is for tests that sync often but never cut the power. On a disk, the syncs would
+/// take most of the time of these tests.
 ///
 /// # Panics
 /// If no folder can be created.

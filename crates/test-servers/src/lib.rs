@@ -1,10 +1,10 @@
-//! Real servers for the tests of this workspace, and a disk with simulated power cuts. Not
-//! published.
+//! Real servers for the tests of this workspace, and a disk with simulated power cuts. The crate is
+//! not published.
 //!
 //! Every server is a child process with a temporary folder and a free port on 127.0.0.1. The
 //! constructor of the server's type returns when the server answers. Dropping the value ends the
 //! process and deletes the folder. The process also ends when a test panics, when the process of
-//! the test is killed, and when a process with a server in a `static` exits.
+//! the test is killed, and when a test process exits that has the server in a `static`.
 //!
 //! | type | servers |
 //! |---|---|

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Returns a port of 127.0.0.1 on which no process listens.
 ///
-/// The port whose number is higher by 10,000 is free too, because a node of a Redis Cluster uses it
-/// for connections to other nodes.
+/// The port whose number is higher by 10,000 is free too, because a node of a Redis Cluster uses
+/// this second port for connections to other nodes.
 #[must_use]
 pub fn free_port() -> u16 {
     // The ports from 10,000 to 19,999 are below the ports that the kernel assigns to outgoing
-    // connections. Each test process starts its search at another port. Otherwise two test
-    // processes could find the same port, because a server binds its port only some moments after
-    // the search.
+    // connections. Each test process starts its search at another port. A server binds its port
+    // only some moments after the search. In this time, another test process could otherwise find
+    // the same port.
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = process::id().wrapping_mul(61);
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();

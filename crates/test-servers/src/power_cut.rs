@@ -1,5 +1,5 @@
-//! Simulated power cuts. A program takes a series of [`step`]s on a store, which is on a file
-//! system inside one file. [`cut`] then drops everything that the file system has not synced, and
+//! Simulated power cuts. The store is on a file system inside one file. A program takes a series of
+//! [`step`]s on the store. [`cut`] then drops everything that the file system has not synced, and
 //! lets the test inspect the store.
 //!
 //! Needs root, loop devices, `python3`, and `mkfs.ext4` or `mkfs.xfs`.
@@ -37,7 +37,7 @@ impl FileSystem {
         })
     }
 
-    /// The size of a disk. `mkfs.xfs` refuses less than 300 MB.
+    /// The size of a disk in bytes. `mkfs.xfs` refuses a disk of less than 300 MB.
     fn bytes(self) -> u64 {
         match self {
             Self::Ext4 => 96 << 20,
@@ -86,14 +86,15 @@ impl Disk {
         run(Command::new("umount").arg(self.root()));
     }
 
-    /// Mounts the file system again, as after a restart of the machine. No file can be open.
+    /// Mounts the file system again, as after a restart of the machine. No file on it may be open.
     ///
     /// # Panics
     /// If a command of the system fails.
     pub fn remount(&self) {
         self.unmount();
-        // A process that has just made a mount namespace of its own still has the file system.
-        // Mounting it again would then return the same file system, which is shut down.
+        // Wait until no process has the file system mounted. Another process that has just created
+        // a mount namespace of its own has a copy of the mount. As long as this copy exists, a new
+        // mount would return the same file system, which is shut down.
         wait_until("a loop device to be released", || !self.has_loop_device());
         self.mount();
     }
@@ -115,9 +116,9 @@ impl Disk {
         switch
     }
 
-    /// Starts a program that drops all data that was not synced, with the ioctl `FS_IOC_SHUTDOWN`
-    /// and without flushing the journal. The program prints `ready`, waits for a byte or the end of
-    /// its input, cuts the power, and prints `cut`.
+    /// Starts a program that drops all data that was not synced. It uses the ioctl
+    /// `FS_IOC_SHUTDOWN`, without flushing the journal. The program prints `ready`, waits for a
+    /// byte or the end of its input, cuts the power, and prints `cut`.
     fn start_cut(&self, input: Stdio, output: PipeWriter) -> Process {
         let script = "import fcntl, os, struct, sys\n\
                       root = os.open(sys.argv[1], os.O_RDONLY)\n\
@@ -150,7 +151,7 @@ impl PowerSwitch {
     /// # Panics
     /// If the cut fails.
     pub fn cut(mut self) {
-        // Closing the input lets the program continue.
+        // The program waits for the end of its input, and then cuts the power.
         drop(self.python.stdin.take());
         let status = self.python.wait();
         assert!(status.success(), "the power cut failed: {status}");
@@ -173,10 +174,10 @@ fn run(command: &mut Command) {
 /// The lines `acknowledged …` that a writer printed. Each line reports one step.
 #[derive(Debug)]
 pub struct Reports {
-    /// The lines before the cut. Their steps must survive.
+    /// The lines that the writer printed before the cut. The steps of these lines must survive.
     pub before: Vec<String>,
-    /// The lines that the writer printed after the cut and before it was killed. Their steps need
-    /// not survive.
+    /// The lines that the writer printed after the cut and before it was killed. The steps of these
+    /// lines need not survive.
     pub after: Vec<String>,
 }
 
@@ -184,9 +185,9 @@ pub struct Reports {
 /// returns whether every acknowledged step survived.
 ///
 /// `writer` returns a program that takes [`step`]s on the storage at the path, and prints a line
-/// `acknowledged …` after each step. After the cut, `is_intact` gets the path and a range.
-/// `is_intact` returns whether the storage contains exactly the effects of the first n steps, for
-/// some n in the range.
+/// `acknowledged …` after each step. After the cut, `is_intact` receives the path and a range of
+/// numbers. It returns whether there is a number n in the range for which the storage contains
+/// exactly the effects of the first n steps.
 ///
 /// # Panics
 /// As [`cut`].
@@ -197,14 +198,15 @@ pub fn survives(
 ) -> bool {
     cut(FileSystem::Ext4, steps, writer, |root, reports| {
         let acknowledged = reports.before.len();
-        // The writer can have completed one more step without reporting it before the kill.
+        // The kill can happen after a step and before its line. So one more step than reported can
+        // be complete.
         is_intact(root, acknowledged..=acknowledged + reports.after.len() + 1)
     })
 }
 
 /// Cuts the power after the writer has printed at least `steps` lines `acknowledged …`, and mounts
-/// the file system again. Returns the result of `inspect`, which gets the path of the storage and
-/// all lines that the writer printed.
+/// the file system again. Then calls `inspect` with the path of the storage and all lines that the
+/// writer printed. Returns the result of `inspect`.
 ///
 /// # Panics
 /// If the writer does not print a line within [`DEADLINE`], or a command of the system fails.
@@ -227,7 +229,7 @@ pub fn cut<R>(
     let is_step = |line: &String| line.starts_with("acknowledged");
     let mut before: Vec<_> = reports.by_ref().filter(is_step).take(steps).collect();
     // The writer and the cut report through one pipe, so the order of the lines is the order of the
-    // events. A step that is reported after the cut need not survive. A sync that runs while ext4
+    // events. A step that is reported after the cut need not survive: a sync that runs while ext4
     // is shut down can succeed without saving any data. A real power cut would have ended the
     // caller of the sync.
     let status = disk.start_cut(Stdio::null(), reporter).wait();
@@ -253,7 +255,7 @@ fn lines_of(pipe: PipeReader) -> Receiver<String> {
     lines
 }
 
-/// Returns the next line, or `None` after the last one.
+/// Returns the next line, or `None` after the last line.
 fn next_line(lines: &Receiver<String>) -> Option<String> {
     match lines.recv_timeout(DEADLINE) {
         Ok(line) => Some(line),
@@ -262,10 +264,10 @@ fn next_line(lines: &Receiver<String>) -> Option<String> {
     }
 }
 
-/// Returns whether the store has the same content as an empty store that took the first n
-/// [`step`]s, for some n in `steps`. `create` creates an empty store at a path for the comparison.
-/// If the result is true, the function also takes eleven more steps on the store, because every
-/// changing method must still work after the cut.
+/// Returns whether the content of the store is the result of the first n [`step`]s on an empty
+/// store, for some n in `steps`. For the comparison, `create` creates an empty store at a path.
+/// Every changing method must still work after the cut. So if the result is true, the function also
+/// takes eleven more steps on the store.
 ///
 /// # Panics
 /// If a step fails.
@@ -288,7 +290,8 @@ pub fn holds<S: Store>(
     is_intact
 }
 
-/// Takes [`step`]s until the process is killed. Calls `sync` after each step, and then reports it.
+/// Takes [`step`]s until the process is killed. After each step, calls `sync` and then reports the
+/// step.
 ///
 /// # Panics
 /// If a step fails.
@@ -300,7 +303,8 @@ pub fn step_until_killed<S: Store>(store: &S, sync: impl Fn(&S)) {
     }
 }
 
-/// Takes step number `n`. Eleven consecutive steps call every changing method, on a few segments.
+/// Takes step number `n`. Any eleven consecutive steps call every changing method. The steps use a
+/// few segments.
 pub fn step(store: &dyn Store, n: usize) {
     let id = |n: usize| Uuid::from_u128(0x7000_0000_0000_0000_0000 + n as u128);
     let (session, segment) = (SessionId::from(id(n % 2)), SegmentId::from(id(n % 5)));

@@ -1,5 +1,5 @@
-//! One server process. The process starts in a temporary folder, and ends when its value is
-//! dropped.
+//! One server process. The process starts in a temporary folder, and ends when the
+//! [`ServerProcess`] is dropped.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use test_deadlines::wait_until;
 /// A program that runs as a server.
 #[derive(Debug)]
 pub(crate) struct Program {
-    /// The names under which the program can be installed. The first name that is found is used.
+    /// The names under which the program can be installed. The first installed name is used.
     pub(crate) names: &'static [&'static str],
     /// The instruction to install the program.
     pub(crate) install: &'static str,
@@ -30,7 +30,7 @@ pub(crate) struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts the program. Its output goes to the file `log` in `folder`.
+    /// Starts the program. The output of the program goes to the file `log` in `folder`.
     pub(crate) fn start(
         program: &'static Program,
         arguments: Vec<String>,
@@ -41,7 +41,7 @@ impl ServerProcess {
         Self { program, arguments, child, watchdog, folder }
     }
 
-    /// The temporary folder, which is deleted with this value.
+    /// The temporary folder. It is deleted when this value is dropped.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -61,10 +61,11 @@ impl ServerProcess {
 
     /// Kills the process and its children, as a crash does. The folder remains.
     pub(crate) fn kill(&mut self) {
-        // End the watchdog first. After the end of the server, the process id can belong to another
-        // process, which the watchdog would kill.
+        // End the watchdog before the server. After the end of the server, the process id can
+        // belong to another process, and the watchdog would kill this other process.
         end(&mut self.watchdog);
-        // A stopped process starts no further children. The signal fails if the server has ended.
+        // Stop the server first, so that it starts no further children during the kill. The signal
+        // fails if the server has already ended.
         signal("STOP", &[self.child.id().to_string()]);
         let children = self.children();
         end(&mut self.child);
@@ -143,7 +144,7 @@ fn spawn_watchdog(server: &Child, folder: &Path) -> Child {
         .expect("sh can be started")
 }
 
-/// Sends signals, and returns whether all processes got one.
+/// Sends a signal to several processes. Returns whether all processes received the signal.
 fn signal(name: &str, ids: &[String]) -> bool {
     let status = Command::new("kill").args(["-s", name]).args(ids).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
@@ -151,7 +152,7 @@ fn signal(name: &str, ids: &[String]) -> bool {
 
 /// Kills a process and waits for its end.
 fn end(child: &mut Child) {
-    // Both calls fail only if the process has ended and its status was already read.
+    // Both calls fail only if the process has ended and its exit status was already read.
     let _ = child.kill();
     let _ = child.wait();
 }

@@ -20,7 +20,8 @@ pub struct LossyProxy {
 /// The state that the connections of a proxy share.
 #[derive(Debug)]
 struct Traffic {
-    /// The number of replies before the reply to lose. Negative if no reply is to be lost.
+    /// The number of replies that are still forwarded before a reply is lost. Negative if no reply
+    /// must be lost.
     replies_until_loss: AtomicI64,
     requests: Mutex<Vec<u8>>,
 }
@@ -43,27 +44,28 @@ impl LossyProxy {
         Self { port, server_port, traffic }
     }
 
-    /// The port under which clients reach the server through the proxy.
+    /// The port of the proxy. Clients reach the server through this port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Drops the next reply and closes its connection. Also clears the recorded requests.
+    /// Drops the next reply and closes the connection of this reply. Also clears the recorded
+    /// requests.
     pub fn lose_next_reply(&self) {
         self.lose_reply(0);
     }
 
-    /// Forwards this number of replies, and then does as
-    /// [`lose_next_reply`](Self::lose_next_reply). All bytes that one read from the server returns
-    /// are one reply.
+    /// Forwards this number of replies, and then loses a reply as
+    /// [`lose_next_reply`](Self::lose_next_reply) does. All bytes that one read from the server
+    /// returns count as one reply.
     pub fn lose_reply(&self, forwarded: usize) {
         self.traffic.requests.lock().unwrap().clear();
         self.traffic.replies_until_loss.store(forwarded as i64, Ordering::SeqCst);
     }
 
-    /// Whether a reply was lost since [`lose_next_reply`](Self::lose_next_reply), which must have
-    /// been called.
+    /// Whether a reply was lost since the last call of [`lose_next_reply`](Self::lose_next_reply).
+    /// There must have been such a call.
     #[must_use]
     pub fn has_lost_reply(&self) -> bool {
         self.traffic.replies_until_loss.load(Ordering::SeqCst) < 0
@@ -71,7 +73,7 @@ impl LossyProxy {
 
     /// Sends all requests since [`lose_next_reply`](Self::lose_next_reply) to a Redis server a
     /// second time, as if the network had delayed a copy of these requests. Returns when the server
-    /// has executed them.
+    /// has executed these requests.
     pub fn resend_requests(&self) {
         let mut connection = TcpStream::connect(("127.0.0.1", self.server_port)).unwrap();
         connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();

@@ -50,7 +50,7 @@ impl Args {
     }
 }
 
-/// The commands with which the program starts its own child processes.
+/// The hidden commands, with which the program starts its own child processes.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Hidden {
     /// Makes the calls of a writer.

@@ -13,10 +13,10 @@ use crate::target::{Change, Content, Kind, Target};
 pub(crate) enum Survives {
     /// Every acknowledged change, and every change that a read has seen.
     All,
-    /// Every acknowledged change. A change that was not durable yet can be lost after a read has
-    /// seen it.
+    /// Every acknowledged change. A change that was not acknowledged can be lost, even if a read
+    /// has returned it.
     Acknowledged,
-    /// The changes up to some moment. Later ones are lost.
+    /// The changes up to some moment. Later changes are lost.
     SomeMoment,
 }
 
@@ -57,9 +57,9 @@ fn explained(events: &[Event]) -> Result<(), Violation> {
     linearize(events).map_err(|error| Violation::new(error.to_string()))
 }
 
-/// Checks the calls before the power cut without the final read. Then checks the final read
-/// together with the changes only, because earlier reads can have returned changes that the power
-/// cut lost.
+/// Makes two checks. The first check covers all calls before the power cut, without the final read.
+/// The second check covers the final read and the changes. It leaves out the earlier reads, because
+/// they can have returned changes that the power cut lost.
 fn explained_by_the_changes(events: &[Event]) -> Result<(), Violation> {
     let Some((after, before)) = events.split_last() else { return Ok(()) };
     explained(before)?;
@@ -70,7 +70,7 @@ fn explained_by_the_changes(events: &[Event]) -> Result<(), Violation> {
 /// Checks that the target has the content of some moment before the power cut.
 ///
 /// The content at the start of the round was durable. An empty target also counts as a missing
-/// target, because a power cut can leave a new file empty that was not synced.
+/// target: if a new file was not synced, a power cut can leave the file empty.
 fn explained_by_a_moment(target: &Target, found: Option<&[LogEntry]>) -> Result<(), Violation> {
     let mut events = target.history.events();
     let Some(read) = events.pop() else { return Ok(()) };
@@ -90,8 +90,9 @@ fn explained_by_a_moment(target: &Target, found: Option<&[LogEntry]>) -> Result<
     Err(Violation::new(format!("no moment before the power cut explains {read}; calls:{calls}")))
 }
 
-/// Returns the history up to a moment: the first `count` events, and the later calls that had
-/// already begun. Calls of the second kind count as interrupted. All other later calls are lost.
+/// Returns the history up to a moment after the first `count` events. The history has these events,
+/// and the later calls that had already begun at this moment. The later calls count as interrupted.
+/// All other calls are lost.
 fn until(events: &[Event], count: usize) -> Vec<Event> {
     let (certain, later) = events.split_at(count);
     let moment = later.first().map_or(0, |event| event.ended);
@@ -101,7 +102,7 @@ fn until(events: &[Event], count: usize) -> Vec<Event> {
     certain.iter().cloned().chain(interrupted).collect()
 }
 
-/// Reports the first fault that the store's own check finds.
+/// Returns the first fault that the store's own check finds as a violation.
 pub(crate) fn check(store: &dyn Store) -> Result<(), Violation> {
     let Some(maintenance) = store.maintenance() else { return Ok(()) };
     let mut fault = None;
@@ -183,7 +184,8 @@ mod tests {
         Event { operation, effect, started, ended }
     }
 
-    /// The history of a power cut while an append was not acknowledged yet, but already seen.
+    /// The history of an append that a read had already returned, and that a power cut interrupted
+    /// before the acknowledgment.
     fn history(effect: Effect) -> Vec<Event> {
         let seen = Operation::Read(Some([entry(1), entry(2)].concat()));
         vec![

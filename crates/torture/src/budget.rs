@@ -28,7 +28,7 @@ impl Budget {
         Self { limit, begun: Instant::now(), seed, parts: 0, rounds: 0 }
     }
 
-    /// Whether the run continues after this number of faults.
+    /// Returns whether the run continues after this number of faults.
     pub(crate) fn has_more(&self, faults: usize) -> bool {
         match self.limit {
             Limit::Faults(limit) => faults < limit,
@@ -42,8 +42,8 @@ impl Budget {
 
     /// Returns the random numbers for the next part of the run. Each part has different numbers.
     pub(crate) fn random(&mut self) -> Random {
-        // Mix the seed with a constant of SplitMix64, because consecutive seeds would give similar
-        // numbers.
+        // Mix the seed with a constant of SplitMix64. Without this, consecutive seeds would give
+        // similar random numbers.
         self.parts += 1;
         let mixed = self.seed.wrapping_add(self.parts.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,13 +1,13 @@
 //! `cargo xtask torture`: faults in stores while several processes write to them.
 //!
 //! Writers make random changes and reads, and record them in histories. An actor causes faults. An
-//! auditor then compares the storage with the histories, with the checker of the conformance kit.
-//! No acknowledged change may be lost or stored twice, everything must be readable, and an
-//! interrupted change must be made as a whole or not at all.
+//! auditor then compares the storage with the histories, by the checker of the conformance kit. No
+//! acknowledged change may be lost or stored twice. Everything must be readable. An interrupted
+//! change must be made as a whole or not at all.
 //!
 //! - `actor` has a file for each kind of fault.
-//! - `writer` makes the calls, `target` is a log, trace or pod that they change, and `round` is the
-//!   state that writers, actor and auditor share.
+//! - `writer` makes the calls. `target` is a log, trace or pod that the calls change. `round` is
+//!   the state that the writers share with the actor and the auditor.
 //! - `audit` checks the storage after a fault.
 //! - `planted` has stores with known bugs. `--prove` runs the faults over these stores, because a
 //!   torture that does not find known bugs shows nothing about other stores.
@@ -41,8 +41,8 @@ use crate::subject::{Backend, Subject};
 fn main() -> ExitCode {
     let args = Args::parse();
     if let Some(Hidden::Writer) = args.hidden {
-        // Print no message: an error means that the parent process, which reads the output, has
-        // ended.
+        // Do not print an error: the parent process reads the output, and an error means that the
+        // parent has ended.
         return process::run().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     let seed = args.seed.unwrap_or_else(seed_of_now);

@@ -1,5 +1,5 @@
-//! The processes of the writers. Each process runs this program, holds a handle, and makes the
-//! calls that the parent process sends.
+//! The processes of the writers. Each process runs this program and holds a handle on the storage.
+//! It makes the calls that the parent process sends.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(crate) const WRITER: &str = "writer";
 
 /// Makes the calls of the parent process until the parent ends.
 ///
-/// `strace` observes one thread, so this thread makes all calls.
+/// `strace` observes only one thread, so the calls are all made in this thread.
 pub(crate) fn run() -> io::Result<()> {
     let service = Service::opening(subject::open_or_create);
     serve_in_order(&service, io::stdin().lock(), io::stdout())
@@ -29,12 +29,12 @@ pub(crate) fn command() -> io::Result<Command> {
     Ok(command)
 }
 
-/// Starts a process that has opened the storage.
+/// Starts a process of a writer. Returns after the process has opened the storage.
 pub(crate) fn start(address: &str) -> Result<RemoteStore, Violation> {
     start_as(command().map_err(|error| Violation::failed("start a process", &error))?, address)
 }
 
-/// Starts the processes of a round. All have opened the storage.
+/// Starts the processes of a round. Returns after all processes have opened the storage.
 pub(crate) fn start_all(
     subject: &Subject,
     storage: &Path,
@@ -47,7 +47,7 @@ pub(crate) fn start_all(
     (0..processes).map(start_one).collect()
 }
 
-/// Starts this process, which has opened the storage.
+/// Starts a process by this command. Returns after the process has opened the storage.
 pub(crate) fn start_as(command: Command, address: &str) -> Result<RemoteStore, Violation> {
     let process = start_process(command);
     let process = process.map_err(|error| Violation::failed("start a process", &error))?;

@@ -12,7 +12,7 @@ use crate::planted::Flaw;
 use crate::report::{Tally, Violation};
 use crate::subject::{Backend, Subject};
 
-/// Each planted bug, and the kinds of faults that must find it.
+/// The planted bugs, each with the kinds of faults that must find the bug.
 const BUGS: [(Flaw, &[Fault]); 11] = [
     (Flaw::Control, &[Fault::Kill, Fault::Power, Fault::Full, Fault::Calls]),
     (Flaw::NoLock, &[Fault::Kill]),

@@ -19,15 +19,14 @@ pub(crate) struct Round {
     /// The number of the round. Each entry contains this number, so that entries of different
     /// rounds differ.
     pub(crate) number: usize,
-    /// The logs, traces and pods that the writers change. The first one is a log that all writers
-    /// share. Each writer also has three targets of its own: a log, a trace and a pod, or three
-    /// logs if the store has no pods.
+    /// The logs, traces and pods that the writers change. The first target is a log that all
+    /// writers share. Each writer also has three targets of its own. They are a log, a trace and a
+    /// pod, or three logs if the store has no pods.
     pub(crate) targets: Vec<Target>,
     pub(crate) progress: Vec<Progress>,
     /// Set when all writers must end after their current call.
     pub(crate) over: AtomicBool,
-    /// Set when a full disk has room again. Calls that start later cannot be refused for lack of
-    /// room.
+    /// Set when a full disk has room again. Calls that start later must not fail for lack of room.
     pub(crate) has_room_again: AtomicBool,
     /// Set when the power is cut. Calls that return later count as calls of unknown outcome.
     pub(crate) power_is_off: AtomicBool,
@@ -35,7 +34,7 @@ pub(crate) struct Round {
     violations: Mutex<Vec<Violation>>,
 }
 
-/// The progress of one writer. An actor reads it to choose the moment of a fault.
+/// The progress of one writer. An actor reads the progress to choose the moment of a fault.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     /// The number of calls that the writer has begun.
@@ -56,8 +55,8 @@ impl Round {
         let own = if has_pods { [Kind::Log, Kind::Trace, Kind::Pod] } else { [Kind::Log; 3] };
         let kinds = [Kind::Log].into_iter().chain((0..writers).flat_map(|_| own));
         let mut targets: Vec<_> = kinds.map(|kind| Target::new(kind, session)).collect();
-        // The shared log has large entries in every fourth storage, and the first log of one writer
-        // always. More large logs could fill a small disk.
+        // In every fourth storage, the shared log has large entries. In every storage, the first
+        // log of one writer has large entries. More large logs could fill a small disk.
         targets[0].is_large = (number / ROUNDS_OF_STORAGE).is_multiple_of(4);
         targets[1].is_large = true;
         Self::on(number, writers, targets)

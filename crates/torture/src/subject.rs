@@ -30,7 +30,8 @@ pub(crate) enum Backend {
 pub(crate) struct Subject {
     pub(crate) backend: Backend,
     pub(crate) durability: Durability,
-    /// Whether the first process of a round has an exclusive handle. The others then only read.
+    /// Whether the first process of a round has an exclusive handle. The other processes then only
+    /// read.
     pub(crate) is_exclusive: bool,
     /// The planted bug, if the store is not one of ours.
     pub(crate) flaw: Option<Flaw>,
@@ -65,12 +66,12 @@ impl Subject {
         found.map_or(0, |files| files.filter(Result::is_ok).count())
     }
 
-    /// Whether the store has traces and pods. The planted stores have logs only.
+    /// Returns whether the store has traces and pods. The stores with planted bugs have logs only.
     pub(crate) fn has_pods(&self) -> bool {
         self.flaw.is_none()
     }
 
-    /// Whether an interrupted batch can be stored in part.
+    /// Returns whether an interrupted batch can be stored in part.
     pub(crate) fn stores_in_parts(&self) -> bool {
         self.backend == Backend::Fs
     }

@@ -30,8 +30,8 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// Returns whether the change is not an append. Such changes have several steps, so a fault can
-    /// interrupt them between two steps.
+    /// Returns whether the change is not an append. Such a change has several steps, so a fault can
+    /// interrupt the change between two steps.
     pub(crate) fn rewrites(self) -> bool {
         !matches!(self, Self::Append | Self::AppendAll | Self::AppendIf)
     }
@@ -54,7 +54,7 @@ impl Change {
     }
 }
 
-/// The entries of a target, or `None` if it does not exist.
+/// The entries of a target, or `None` if the target does not exist.
 pub(crate) type Content = Option<Vec<LogEntry>>;
 
 /// One log, trace or pod.
@@ -79,7 +79,7 @@ impl Target {
         Self { kind, key, pod, history: History::default(), had_content: false, is_large: false }
     }
 
-    /// Returns the same target with a new history, which begins with the content.
+    /// Returns the same target with a new history. The history begins with the content.
     pub(crate) fn continued(self, content: Content) -> Self {
         let (history, had_content) = (History::default(), content.is_some());
         if let Some(entries) = content {
@@ -108,8 +108,8 @@ impl Target {
         }
     }
 
-    /// Makes a change with these entries. A truncation truncates to the number of entries in
-    /// `entries`.
+    /// Makes a change with these entries. If the change is a truncation, the number of entries is
+    /// the new length of the log.
     pub(crate) fn change<S: Store + ?Sized>(
         &self,
         store: &S,
@@ -146,7 +146,7 @@ impl Target {
 /// Returns the change as an operation of a history, or `None` for a repair, because a repair
 /// changes no entry.
 ///
-/// `in_parts` is whether an interrupted batch can be stored in part.
+/// `in_parts` says whether an interrupted batch can be stored in part.
 pub(crate) fn operation(change: Change, entries: &[LogEntry], in_parts: bool) -> Option<Operation> {
     Some(match change {
         Change::Append => Operation::Append(entries.to_vec()),

@@ -10,20 +10,21 @@ use crate::report::Violation;
 use crate::round::{Progress, Round};
 use crate::target::{Change, Kind, Target, operation};
 
-/// The sizes of the filling of an entry. No size is a multiple of a page, because a kill never
-/// tears a write that ends at a page boundary.
+/// The sizes of the text that fills an entry. No size is a multiple of a page. A kill never tears a
+/// write that ends at a page boundary, so such a size would not test torn entries.
 const SIZES: [usize; 10] = [0, 1, 13, 31, 257, 257, 701, 4_093, 16_381, 40_961];
 
-/// The smallest filling of a large entry, and the range above it. A file store keeps a checkpoint
-/// of its scan after each MiB of a log, so a log of large entries soon has one.
+/// The smallest size of the text that fills a large entry, and the range of sizes above it. A file
+/// store keeps a checkpoint of its scan after each MiB of a log, so a log of large entries soon has
+/// a checkpoint.
 const LARGE: usize = 100_001;
 const LARGE_RANGE: usize = 200_000;
 
 /// The rules for the writers of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    /// Whether a writer ends at the first call of unknown outcome, because the fault has killed its
-    /// process.
+    /// Whether a writer ends at the first call of unknown outcome. This is right for faults that
+    /// kill the process of the writer.
     pub(crate) ends_when_unknown: bool,
     /// Whether a call may fail and change nothing.
     pub(crate) can_be_refused: bool,
@@ -121,7 +122,7 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
         (0..count).map(|_| self.entry(is_large)).collect()
     }
 
-    /// Returns an entry that differs from every other entry.
+    /// Returns an entry that differs from every other entry of the run.
     fn entry(&mut self, is_large: bool) -> LogEntry {
         self.entries += 1;
         let size = match is_large {
@@ -165,7 +166,7 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
         effect != Effect::Unknown || !self.rules.ends_when_unknown
     }
 
-    /// Whether a call that starts now may fail and change nothing.
+    /// Returns whether a call that starts now may fail and change nothing.
     fn can_be_refused(&self) -> bool {
         self.rules.can_be_refused && !self.round.has_room_again.load(SeqCst)
     }
@@ -175,7 +176,8 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
             return Effect::Unknown;
         }
         let effect = Effect::of(result);
-        // A repair is not in the history, so its outcome does not matter.
+        // A repair changes no entry and is not in the history, so an unknown outcome of a repair
+        // does not matter.
         if change == Change::Repair && effect == Effect::Unknown && !self.rules.ends_when_unknown {
             return Effect::Refused;
         }
@@ -195,8 +197,8 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
         });
     }
 
-    /// Reports a refused change as a violation, unless there is a reason for the refusal. A
-    /// truncation past the end and a conflict are reasons.
+    /// Reports a refused change as a violation, unless there is a valid reason for the refusal.
+    /// Valid reasons are a conflict, and a truncation past the end.
     fn judge_refusal(&self, change: Change, result: Result<(), StoreError>, can_be_refused: bool) {
         let Err(error) = result else { return };
         let has_reason = match change {

@@ -1,4 +1,4 @@
-//! PostgreSQL servers: one process with its children, its programs, and a pooler.
+//! PostgreSQL servers: a single server, a server with a standby, and a pooler.
 
 mod pooler;
 mod programs;

@@ -1,17 +1,19 @@
-//! The programs of PostgreSQL: where they are, and how to run them as another user than root.
+//! Finds the programs of PostgreSQL, and runs them as another user if the test runs as root.
 
 use std::env;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
-/// Where the packages of Debian put the programs: a folder for each major version.
+/// The folder in which the packages of Debian put the programs. It has a folder for each major
+/// version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
-/// The users that can run a server in the place of root.
+/// The users that can run a server if the test runs as root.
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
-/// Returns the folder that contains `initdb` and `postgres`, of the newest version.
+/// Returns the folder that contains `initdb` and `postgres`. If several versions are installed,
+/// returns the folder of the newest version.
 pub(super) fn folder() -> PathBuf {
     let versions = fs::read_dir(VERSIONS).into_iter().flatten().flatten();
     let mut versions: Vec<_> =
@@ -28,9 +30,9 @@ pub(super) fn folder() -> PathBuf {
         .expect("cannot start postgres: not installed; apt-get install postgresql")
 }
 
-/// The user that runs a server. A server refuses to run as root.
+/// The user that runs a server. PostgreSQL refuses to run as root.
 pub(super) struct User {
-    /// The arguments before the program, which change the user.
+    /// The command that changes the user. It is put before the program and its arguments.
     pub(super) prefix: Vec<String>,
     ids: Option<(u32, u32)>,
 }
@@ -60,7 +62,7 @@ impl User {
     }
 }
 
-/// Returns the ids of a user and of its group from the text of `/etc/passwd`.
+/// Returns the id of a user and the id of the user's group from the text of `/etc/passwd`.
 fn ids_of(accounts: &str, name: &str) -> Option<(u32, u32)> {
     let account = |line: &str| line.split(':').map(String::from).collect::<Vec<_>>();
     let account = accounts.lines().map(account).find(|fields| fields[0] == name)?;

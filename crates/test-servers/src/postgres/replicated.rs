@@ -17,7 +17,8 @@ pub struct ReplicatedPostgres {
 }
 
 impl ReplicatedPostgres {
-    /// Starts both servers. If the standby is synchronous, a commit of the primary waits for it.
+    /// Starts both servers. If the standby is synchronous, a commit of the primary waits for the
+    /// standby.
     #[must_use]
     pub fn start(is_synchronous: bool) -> Self {
         let names = format!("synchronous_standby_names={STANDBY}");
@@ -50,8 +51,8 @@ impl ReplicatedPostgres {
         wait_until("the standby to be in step", &mut in_step);
     }
 
-    /// Stops the standby, and ends its connection to the primary. The primary must not wait for
-    /// the standby.
+    /// Stops the standby, and ends the standby's connection to the primary. Only for a standby that
+    /// is not synchronous, because the primary must not wait for it.
     pub fn cut(&self) {
         self.standby.pause();
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_replication";

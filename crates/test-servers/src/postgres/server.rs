@@ -11,7 +11,8 @@ use crate::certificate::create_certificate;
 use crate::process::{Program, ServerProcess};
 use crate::{fast_folder, free_port};
 
-/// The shell replaces itself by the server, so that the server has the id of the process.
+/// The server is started through a shell. The shell replaces itself by the server, so that the
+/// process id is the id of the server.
 static PROGRAM: Program = Program { names: &["sh"], install: "install a shell" };
 
 /// One PostgreSQL server, with the superuser `postgres` and the database `postgres`. Connections
@@ -23,9 +24,8 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Starts a server that does not wait for the disk. The server loses nothing in a
-    /// [`kill`](Self::kill), only in a power cut. `settings` are further settings, such as
-    /// `max_connections=10`.
+    /// Starts a server that does not wait for the disk. A [`kill`](Self::kill) loses nothing. Only
+    /// a power cut would lose data. `settings` are further settings, such as `max_connections=10`.
     #[must_use]
     pub fn start_fast(settings: &[&str]) -> Self {
         Self::start_in(fast_folder(), &[&["fsync=off"], settings].concat())
@@ -52,7 +52,8 @@ impl PostgresServer {
         Self::start_in(folder, &["fsync=off", "ssl=on", addresses, &files[0], &files[1]])
     }
 
-    /// The file with the certificate of a server [with TLS](Self::start_with_tls), in PEM.
+    /// The file with the certificate of the server, in PEM. Only a server [with
+    /// TLS](Self::start_with_tls) has this file.
     #[must_use]
     pub fn certificate(&self) -> PathBuf {
         self.folder().join("certificate.pem")
@@ -67,8 +68,8 @@ impl PostgresServer {
         text.split_whitespace().nth(2).unwrap_or("unknown").to_owned()
     }
 
-    /// Starts a server with a copy of the files of `primary`, which receives the changes of
-    /// `primary` under this name.
+    /// Starts a standby with a copy of the files of `primary`. The standby connects to `primary`
+    /// under this name, and receives its changes.
     pub(super) fn start_standby_of(primary: &Self, name: &str) -> Self {
         let folder = fast_folder();
         let source =
@@ -83,7 +84,7 @@ impl PostgresServer {
         Self::start_with("initdb", &words, folder, settings)
     }
 
-    /// Starts a server. `program` creates its files.
+    /// Starts a server. `program` is executed first, and creates the files of the server.
     fn start_with(program: &str, words: &[&str], folder: TempDir, settings: &[&str]) -> Self {
         let (user, port, programs) = (User::find(), free_port(), programs::folder());
         user.own(folder.path());
@@ -94,7 +95,7 @@ impl PostgresServer {
             format!("port={port}"),
             String::from("listen_addresses=127.0.0.1"),
             format!("unix_socket_directories={}", folder.path().display()),
-            // Each test opens handles of its own.
+            // Each test opens handles of its own, so the tests together need many connections.
             String::from("max_connections=300"),
         ];
         let settings = own.into_iter().chain(settings.iter().map(ToString::to_string));
@@ -120,7 +121,7 @@ impl PostgresServer {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// The folder of the server's socket. The folder `data` in it has the server's files.
+    /// The folder of the server's socket. Its folder `data` has the server's files.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.process.folder()
@@ -143,8 +144,8 @@ impl PostgresServer {
         self.wait_until_it_answers();
     }
 
-    /// Stops all processes of the server until [`resume`](Self::resume). Its connections remain
-    /// open.
+    /// Stops all processes of the server until [`resume`](Self::resume). The connections of the
+    /// server remain open.
     pub fn pause(&self) {
         self.process.signal("STOP");
     }
@@ -154,7 +155,8 @@ impl PostgresServer {
         self.process.signal("CONT");
     }
 
-    /// Ends all connections except the connection that sends the command. Returns their number.
+    /// Ends all connections except the connection that sends the command. Returns the number of
+    /// ended connections.
     pub fn end_connections(&self) -> usize {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
@@ -167,7 +169,7 @@ impl PostgresServer {
     }
 }
 
-/// Runs a program to its end. Panics with its output if it fails.
+/// Runs a program to its end. Panics with the output of the program if it fails.
 fn run(program: &[String], words: &[&str]) {
     let (name, first) = program.split_first().expect("a command has a program");
     let output = Command::new(name).args(first).args(words).current_dir("/").output();

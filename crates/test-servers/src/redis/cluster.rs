@@ -1,5 +1,5 @@
-//! A Redis Cluster of three masters. Tests can move slots, and make a replica take over from its
-//! master.
+//! A Redis Cluster of three masters. A test can move slots between masters, and make a replica take
+//! over from its master.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -10,8 +10,8 @@ use test_deadlines::wait_until;
 
 use super::server::RedisServer;
 
-/// The number of hash slots in every Cluster. Each key belongs to one slot, and each slot to one
-/// master.
+/// The number of hash slots in every Cluster. Each key belongs to one slot, and each slot belongs
+/// to one master.
 const SLOTS: usize = 16_384;
 
 /// The options of every node. A node that is silent for 2 seconds counts as failed.
@@ -24,12 +24,13 @@ const NODE_OPTIONS: [&str; 6] = [
     "2000",
 ];
 
-/// Three masters that share the slots of a Cluster, and possibly a replica of each.
+/// Three masters that share the slots of a Cluster. Each master can have a replica.
 #[derive(Debug)]
 pub struct RedisCluster {
     /// The three masters.
     pub masters: Vec<RedisServer>,
-    /// The replica of each master, in the order of the masters; empty if there are none.
+    /// The replica of each master, in the order of the masters. Empty if the masters have no
+    /// replicas.
     pub replicas: Vec<RedisServer>,
 }
 
@@ -46,7 +47,7 @@ impl RedisCluster {
         Self::start(RedisServer::start_durable, &[])
     }
 
-    /// Starts three durable masters and a replica of each. Returns when every replica has its
+    /// Starts three durable masters, each with a replica. Returns when every replica has its
     /// master's data. `options` are further arguments of `redis-server`.
     #[must_use]
     pub fn start_replicated(options: &[&str]) -> Self {
@@ -133,8 +134,8 @@ impl RedisCluster {
         let mut sent: Option<Instant> = None;
         wait_until("a replica to take over", || {
             let replica = &self.replicas[index];
-            // A master tries to hand over for 5 seconds, and then continues as the master. Only
-            // then can FAILOVER be sent again.
+            // A master tries to hand over for 5 seconds, and then continues as the master. FAILOVER
+            // can be sent again only after that.
             if sent.is_none_or(|sent| sent.elapsed() > Duration::from_secs(6))
                 && cluster_command::<Value>(&mut replica.connection(), "FAILOVER").is_ok()
             {
@@ -156,7 +157,7 @@ impl RedisCluster {
         mem::swap(&mut self.masters[index], &mut self.replicas[index]);
     }
 
-    /// The index of a master that has a key which matches the pattern.
+    /// The index of a master with a key that matches the pattern.
     #[must_use]
     pub fn master_with_key(&self, pattern: &str) -> usize {
         let has_key = |node: &RedisServer| !keys_of(&mut node.connection(), pattern).is_empty();
@@ -187,8 +188,9 @@ impl RedisCluster {
     /// Marks the slot as migrating, without moving a key.
     pub fn start_slot_migration(&self, slot: u16, from: usize, to: usize) {
         // If two nodes claim a slot, the node with the higher configuration epoch wins. A node that
-        // receives a slot takes the highest epoch that it has seen, plus one. If the node had
-        // missed a higher epoch of another node, the other node could keep the slot.
+        // receives a slot sets its epoch to the highest epoch that it has seen, plus one. If it has
+        // not seen a higher epoch of the other node, the other node would win and keep the slot. So
+        // wait until all nodes have seen the same highest epoch.
         wait_until("the nodes to agree on an epoch", || {
             self.masters.iter().all(|node| epoch(node) == epoch(&self.masters[to]))
         });
@@ -205,7 +207,7 @@ impl RedisCluster {
     }
 
     /// Sets the state of a slot on the master `at`. The state names a second master, `of`: the
-    /// other side of a migration, or the owner.
+    /// other side of a migration, or the owner of the slot.
     fn set_slot(&self, at: usize, slot: u16, state: &str, of: usize) {
         let id: String = cluster_command(&mut self.masters[of].connection(), "MYID").unwrap();
         let state = ("SETSLOT", slot, state, id);
@@ -213,7 +215,7 @@ impl RedisCluster {
     }
 
     /// Moves one key of the slot. Returns whether the slot had a key. The keys are moved one by
-    /// one, so that the keys of a segment are on different nodes for a while.
+    /// one. So for a while, the keys of one segment are on different nodes.
     fn move_one_key(&self, slot: u16, from: usize, to: usize) -> bool {
         let mut source = self.masters[from].connection();
         let keys: Vec<String> = cluster_command(&mut source, ("GETKEYSINSLOT", slot, 1)).unwrap();
@@ -227,7 +229,7 @@ impl RedisCluster {
     /// Sends a command to one master after the other, until a master executes the command.
     ///
     /// # Errors
-    /// The error of the last master, if all refuse the command.
+    /// The error of the last master, if all masters refuse the command.
     pub fn command(&self, command: &Cmd) -> RedisResult<Value> {
         let mut reply = Ok(Value::Nil);
         for node in &self.masters {

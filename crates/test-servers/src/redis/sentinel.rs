@@ -21,7 +21,8 @@ struct Passwords {
 }
 
 impl SentinelGroup {
-    /// Starts the five servers, and returns when all Sentinels know each other and the replica.
+    /// Starts the five servers. Returns when every Sentinel knows the other Sentinels and the
+    /// replica.
     #[must_use]
     pub fn start() -> Self {
         Self::start_with(&Passwords { data: None, sentinels: None })
@@ -62,7 +63,8 @@ impl SentinelGroup {
         format!("redis-sentinel://{}/main", self.hosts())
     }
 
-    /// The Sentinels, as a URL lists them: `127.0.0.1:PORT,127.0.0.1:PORT,127.0.0.1:PORT`.
+    /// The addresses of the Sentinels, in the form of a URL's list:
+    /// `127.0.0.1:PORT,127.0.0.1:PORT,127.0.0.1:PORT`.
     #[must_use]
     pub fn hosts(&self) -> String {
         let host = |sentinel: &RedisServer| format!("127.0.0.1:{}", sentinel.port());

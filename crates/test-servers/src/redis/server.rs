@@ -47,7 +47,8 @@ impl RedisServer {
     #[must_use]
     pub fn start_sentinel(configuration: &str) -> Self {
         let (folder, port) = (temporary_folder(), free_port());
-        // A Sentinel rewrites its configuration file, so the configuration cannot be in arguments.
+        // A Sentinel rewrites its configuration file. So the configuration must be in a file, and
+        // cannot be in arguments.
         let file = folder.path().join("sentinel.conf");
         let text = format!("port {port}\nbind 127.0.0.1\n{configuration}");
         fs::write(&file, text).expect("a file can be written in a temporary folder");
@@ -117,8 +118,8 @@ impl RedisServer {
 
     /// The reply to the command `INFO`, for one section.
     ///
-    /// The command is repeated until the server replies, because a Sentinel closes all connections
-    /// to a replica at the moment when the replica becomes the master.
+    /// The command is repeated until the server replies. This is necessary because a Sentinel
+    /// closes all connections to a replica when the replica becomes the master.
     #[must_use]
     pub fn info(&self, section: &str) -> String {
         let mut reply = None;
@@ -155,7 +156,8 @@ impl RedisServer {
         self.wait_until_it_answers();
     }
 
-    /// Stops the server's process until [`resume`](Self::resume). Its connections remain open.
+    /// Stops the server's process until [`resume`](Self::resume). The connections of the server
+    /// remain open.
     pub fn pause(&self) {
         self.process.signal("STOP");
     }
@@ -185,8 +187,9 @@ fn text_of(path: &Path) -> String {
 
 /// Sends a `PING` and waits for the reply. Returns whether the server accepts commands.
 ///
-/// An error is also a valid reply, because a server can require a password. A server that still
-/// loads its data replies with an error too, but it does not accept commands yet.
+/// A server that requires a password replies with an error, and accepts commands. A server that
+/// still loads its data also replies with an error, but does not accept commands yet. So the text
+/// of the error decides.
 fn accepts_commands(port: u16) -> io::Result<bool> {
     let mut connection = TcpStream::connect(("127.0.0.1", port))?;
     connection.set_read_timeout(Some(Duration::from_secs(1)))?;

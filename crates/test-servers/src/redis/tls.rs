@@ -9,7 +9,7 @@ use crate::free_port;
 /// A Redis server with a TLS port and a self-signed certificate.
 #[derive(Debug)]
 pub struct TlsRedisServer {
-    /// The server. Its other port accepts connections without TLS.
+    /// The server. It has a second port, which accepts connections without TLS.
     _server: RedisServer,
     tls_port: u16,
     certificate: Vec<u8>,
@@ -41,8 +41,8 @@ impl TlsRedisServer {
         format!("rediss://127.0.0.1:{}", self.tls_port)
     }
 
-    /// The certificate, in PEM. The certificate is signed by its own key, so a client must trust it
-    /// directly.
+    /// The certificate, in PEM. It is signed by its own key and not by an authority, so a client
+    /// must trust the certificate itself.
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
         &self.certificate

@@ -106,8 +106,8 @@ fn a_server_in_a_static_ends_when_its_process_is_killed() {
 #[test]
 #[should_panic(expected = "no such option")]
 fn a_server_that_does_not_start_panics_with_its_log() {
-    // The server's message differs between versions, so the test expects the name of the option
-    // only.
+    // The server's message differs between versions, so the test only expects the name of the
+    // option in the message.
     let _ = RedisServer::start_in_memory(&["--no such option", "1"]);
 }
 

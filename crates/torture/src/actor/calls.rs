@@ -1,7 +1,8 @@
 //! Faults in system calls: the k-th system call of an operation fails, or kills the process.
 //!
-//! The operation is traced once without a fault, to find its system calls. Each of them then fails
-//! in a run of its own. `strace` counts the calls of each name from the start of the process.
+//! The operation is traced once without a fault, to find its system calls. Then there is one run
+//! for each of these system calls, in which this system call fails. `strace` counts the calls of
+//! each name from the start of the process.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,14 +28,15 @@ use crate::writer::{Rules, Writer};
 const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,\
                      link,linkat,unlink,unlinkat,mkdir,mkdirat,openat";
 
-/// The start of the line of a trace with which the process reports that it begins a call of the
-/// parent.
+/// A text in a trace of `strace`. It shows that the process has reported the start of a call that
+/// the parent sent.
 const STARTED: &str = r#"\"started\":true"#;
 
-/// A large prime number. Steps of this length, modulo the number of points, visit every point once.
+/// A large prime number. The points are visited in steps of this length, modulo the number of
+/// points. So every point is visited once.
 const STEP: usize = 7_919;
 
-/// The longest time by which a process outlives its `strace`.
+/// The longest time for which a process can continue after the end of its `strace`.
 const LONGEST_END: Duration = Duration::from_secs(60);
 
 /// A fault in one system call of an operation.
@@ -81,7 +83,8 @@ fn points(subject: &Subject, budget: &mut Budget) -> Result<Vec<Point>, Violatio
             }
         }
     }
-    // This failure must not count as a planted bug that was caught.
+    // Panic instead of returning an error, because an error would count as a planted bug that was
+    // caught.
     assert!(!points.is_empty(), "the traces of strace show no system call");
     Ok(points)
 }
@@ -101,8 +104,8 @@ fn inject(subject: &Subject, point: &Point, budget: &mut Budget) -> Result<Tally
 
 /// Opens the storage.
 ///
-/// A process can end later than the `strace` that started it. Until then an exclusive handle of the
-/// process refuses another one.
+/// A process can end later than the `strace` that started the process. Until the process ends, its
+/// exclusive handle prevents another exclusive handle. So wait for this.
 fn open(address: &str) -> Result<Box<dyn Store>, Violation> {
     let begun = Instant::now();
     loop {
@@ -139,7 +142,7 @@ impl Run {
         self.folder.path().join("trace")
     }
 
-    /// Makes a change in a process under `strace`. Returns its effect.
+    /// Makes a change in a process under `strace`. Returns the effect of the change.
     fn make(
         &self,
         subject: &Subject,
@@ -160,7 +163,8 @@ impl Run {
         let target = self.round.targets.iter().find(|target| target.kind == kind);
         let target = target.expect("a round has a target of each kind");
         let mut writer = Writer::new(&process, &self.round, 0, rules, budget.random());
-        // The first append of an exclusive handle takes the lock, and the second one does not.
+        // The first append of an exclusive handle takes the lock. The second append does not take
+        // it, so test a second append too.
         if subject.is_exclusive && change == Change::Append {
             writer.make(target, change);
         }
@@ -171,8 +175,9 @@ impl Run {
 
     /// Returns whether the sync of a file with entries failed.
     ///
-    /// Other failed syncs are ignored: the file store can lose its sidecar files, and SQLite
-    /// ignores a failed sync of the database's folder.
+    /// Other failed syncs do not count, because a change may be acknowledged in spite of them: the
+    /// file store can lose its sidecar files, and SQLite ignores a failed sync of the database's
+    /// folder.
     fn has_failed_sync(&self) -> Result<bool, Violation> {
         let storage = format!("<{}", self.folder.path().join("storage").display());
         let holds_entries =

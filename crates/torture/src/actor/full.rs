@@ -23,15 +23,15 @@ const WRITERS: usize = 3;
 /// fill the small disk.
 const FILLS: usize = 4;
 
-/// The number of changes of each writer that are acknowledged before the disk is full, and again
-/// after there is room.
+/// The number of changes of each writer that must be acknowledged before the disk is filled, and
+/// again after the disk has room.
 const ACKNOWLEDGED: usize = 5;
 
-/// The number of calls of each writer that the full disk refuses.
+/// The number of refused calls of each writer for which the disk stays full.
 const REFUSED: usize = 3;
 
-/// The longest time for which the disk is full. The wait for refused calls needs a limit, because a
-/// writer that frees space by deletions may have no refused call.
+/// The longest time for which the disk is full. The wait for refused calls needs this limit,
+/// because the calls of a writer that frees space may all succeed.
 const LONGEST_FULL: Duration = Duration::from_secs(5);
 
 /// The longest wait for changes that must be acknowledged.
@@ -108,7 +108,8 @@ fn fill(
     Ok((tally, round.next(contents)))
 }
 
-/// Waits until each writer has made some more changes. Returns whether that is so.
+/// Waits until each writer has made some more changes. Returns whether every writer has made them
+/// before the deadline.
 fn wait_for_changes(round: &Round) -> bool {
     let acknowledged = |writer: &Progress| writer.acknowledged.load(SeqCst);
     let before: Vec<_> = round.progress.iter().map(acknowledged).collect();
@@ -119,7 +120,8 @@ fn wait_for_changes(round: &Round) -> bool {
     })
 }
 
-/// Waits for each writer in turn, at most `longest` for all. Calls `meanwhile` again and again.
+/// Waits for one writer after the other, for at most `longest` in total. Calls `meanwhile`
+/// repeatedly during the wait.
 fn wait(
     round: &Round,
     longest: Duration,
@@ -132,7 +134,8 @@ fn wait(
     }
 }
 
-/// Waits for a writer, unless it has ended. Returns whether the wait was not too long.
+/// Waits for a writer, unless the writer has ended. Returns false if the wait has reached its
+/// limit.
 fn wait_for(
     writer: &Progress,
     longest: Duration,

@@ -17,8 +17,8 @@ use crate::writer::{Rules, Writer};
 
 const PROCESSES: usize = 3;
 
-/// The number of rounds on one storage. The next round repairs the torn tails that the kills of a
-/// round leave.
+/// The number of rounds on one storage. The kills of a round can leave torn tails. The changes of
+/// the next round repair the torn tails, so this repair is tested too.
 const ROUNDS: usize = 20;
 
 /// The usual limit for the delay of a kill after the start of a call. A call without a sync seldom
@@ -73,7 +73,8 @@ fn kill_all(
             let writer = Writer::new(process, &round, number, rules, budget.random());
             scope.spawn(move || writer.run(usize::MAX));
             let moment = Moment::random(&mut budget.random(), USUAL_DELAY);
-            // A reader is killed in the middle of a call of the writer.
+            // A process that only reads has no changes to interrupt. So this process is killed in
+            // the middle of a call of the writer.
             let watched = if only_reads { 0 } else { number };
             let (progress, writer) = (&round.progress[watched], &processes[watched]);
             scope.spawn(move || {

@@ -1,4 +1,5 @@
-//! The actors. Each actor causes one kind of fault while writers write, and then calls the auditor.
+//! The actors. Each actor causes one kind of fault while the writers work, and then calls the
+//! auditor.
 
 pub(crate) mod calls;
 pub(crate) mod full;

@@ -1,5 +1,5 @@
-//! The moment of a fault, in the middle of a call. Half of the moments are in a call that rewrites,
-//! which is any change other than an append.
+//! The moment of a fault, in the middle of a call. Half of the moments are in a call that rewrites.
+//! Every change except an append is such a call.
 
 use std::hint;
 use std::sync::atomic::Ordering::SeqCst;
@@ -10,7 +10,7 @@ use session_store_conformance::{Random, RemoteStore};
 
 use crate::round::Progress;
 
-/// The longest wait for a call of the wanted kind. After this time the fault happens anyway.
+/// The longest wait for a call of the required kind. After this time the fault happens in any call.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(2);
 
 /// A moment in the run of one writer.
@@ -51,14 +51,17 @@ impl Moment {
         while !is_call() && !is_late() {
             thread::yield_now();
         }
-        // The process reports the start of each call.
+        // The writer has sent a call. Wait until the process reports the start of a call, so that
+        // the fault happens during the call. The wait also ends when the writer begins its next
+        // call.
         let (call, started) = (progress.calls.load(SeqCst), process.calls_started());
         let has_started =
             || process.calls_started() > started || progress.calls.load(SeqCst) > call;
         while !has_started() && !is_late() {
             thread::yield_now();
         }
-        // Spin, because a sleep is too coarse for a moment in a short call.
+        // Wait in a loop without a sleep, because a sleep is too inexact for a moment in a short
+        // call.
         let started = Instant::now();
         while started.elapsed() < self.delay {
             hint::spin_loop();

@@ -1,4 +1,5 @@
-//! Power cuts: all data that was not synced is lost, while several processes are in a call.
+//! Power cuts. The cut happens while several processes are in a call, and all data that was not
+//! synced is lost.
 
 use std::path::Path;
 use std::sync::atomic::Ordering::SeqCst;
@@ -37,7 +38,7 @@ const USUAL_DELAY: Duration = Duration::from_millis(3);
 pub(crate) struct Expectation {
     /// The changes that must survive a power cut.
     pub(crate) survives: Survives,
-    /// Whether each change counts only after a `sync`.
+    /// Whether each change counts as acknowledged only after a `sync`.
     pub(crate) syncs: bool,
 }
 
@@ -77,7 +78,7 @@ pub(crate) fn run(
     Ok(total)
 }
 
-/// Runs a round that a power cut ends. Returns the next round.
+/// Runs a round until a power cut. Returns the next round.
 fn cut(
     subject: &Subject,
     disk: &Disk,
@@ -106,8 +107,9 @@ fn cut(
         let number = random.below(subject.writers(PROCESSES));
         let moment = Moment::random(&mut random, USUAL_DELAY);
         moment.wait(&round.progress[number], &processes[number]);
-        // A call that returns after this moment has an unknown outcome. A sync that runs while the
-        // file system is shut down can succeed without saving any data. A real power cut would have
+        // A call that returns after this moment counts as a call of unknown outcome, even if it
+        // succeeds. The reason is a difference to a real power cut: a sync that runs while the file
+        // system is shut down can succeed without saving any data. A real power cut would have
         // ended the caller of the sync.
         round.power_is_off.store(true, SeqCst);
         switch.cut();
@@ -120,7 +122,8 @@ fn cut(
     let store = open_or_create(&subject.address(storage))
         .map_err(|error| Violation::failed("open", &error))?;
     let contents = audit(&*store, &round, expectation.survives)?;
-    // Make the contents durable, because the next round begins with them.
+    // Make the contents durable, because the next round expects that its first contents survive
+    // every power cut.
     store.sync().map_err(|error| Violation::failed("sync", &error))?;
     Ok((tally, round.next(contents)))
 }

@@ -47,7 +47,7 @@ enum Servers {
     Postgres(PostgresServer),
 }
 
-/// A process whose faults can be caused.
+/// A server process in which faults can be caused.
 trait Node {
     fn kill_connections(&self) -> usize;
     fn pause(&self);
@@ -56,7 +56,8 @@ trait Node {
 }
 
 impl Node for RedisServer {
-    /// Kills all connections except its own.
+    /// Kills all connections except the connection that sends the command. Returns the number of
+    /// killed connections.
     fn kill_connections(&self) -> usize {
         let mut kill = redis::cmd("CLIENT");
         kill.arg(&["KILL", "TYPE", "normal"]);
@@ -105,7 +106,7 @@ impl Servers {
         }
     }
 
-    /// Returns the URL of a storage, for each number another one.
+    /// Returns the URL of a storage. Each number has a storage of its own.
     fn url(&self, number: usize) -> String {
         let (url, option) = match self {
             Self::One(server) => (server.url(), "prefix"),
@@ -137,7 +138,7 @@ impl Servers {
                 nodes[index].pause();
                 thread::sleep(TIMEOUT * 2);
                 nodes[index].resume();
-                // The pause lets the waiting calls get their replies.
+                // The calls that wait for a reply get the reply in this pause.
                 thread::sleep(TIMEOUT / 2);
             }
             ServerFault::Crash => {
@@ -145,7 +146,7 @@ impl Servers {
                 if let Self::Cluster(cluster) = self {
                     cluster.wait_until_complete();
                 }
-                // Without a pause, a crash would end every call.
+                // Without this pause, the next crash could come before a call can succeed.
                 thread::sleep(TIMEOUT);
             }
         }
@@ -197,7 +198,7 @@ pub(crate) fn run(
     Ok(total)
 }
 
-/// Runs writers. Causes faults until each writer has made its calls.
+/// Runs the writers of a round. Causes faults until each writer has made all its calls.
 fn write_during(
     servers: &mut Servers,
     fault: ServerFault,
@@ -236,8 +237,9 @@ fn write_during(
 
 /// Waits until each writer has begun another call or has ended, or for [`CALM`].
 ///
-/// A writer that has to open a connection can be slower than the others. If every connection were
-/// killed before its first call, the call would fail at the end of its retry time.
+/// A writer that has to open a connection can be slower than the other writers. Without this wait,
+/// each new connection of this writer could be killed before its first call succeeds. The call
+/// would then fail at the end of its retry time.
 fn wait_for_calls(round: &Round) {
     let calls = round.progress.iter().map(|writer| writer.calls.load(SeqCst));
     let (before, deadline) = (calls.collect::<Vec<_>>(), Instant::now() + CALM);

@@ -1,5 +1,5 @@
-//! A small file store, which is correct unless it has a planted bug. Every change syncs the written
-//! data.
+//! A small file store. It is correct unless it has a planted bug. Every change syncs the data that
+//! it writes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -95,8 +95,8 @@ impl Files {
         if self.flaw == Flaw::ShortWrite {
             return file.write(bytes).map(drop);
         }
-        // Under the lock, two writes are as safe as one write. The long pause between the writes
-        // makes it likely that a kill happens during the pause.
+        // Even two writes are correct if the lock is held. The pause between the writes makes it
+        // likely that a kill happens between them.
         let (first, second) = bytes.split_at(bytes.len() / 2);
         file.write_all(first)?;
         thread::sleep(PAUSE);

@@ -16,12 +16,12 @@ pub(super) enum Edit<'a> {
 /// Logs in some storage.
 pub(super) trait Logs: Send + Sync {
     fn load(&self, key: SegmentKey) -> Result<Option<Vec<LogEntry>>, StoreError>;
-    /// Makes a change, and returns the number of entries before it.
+    /// Makes a change. Returns the number of entries before the change.
     fn change(&self, key: SegmentKey, edit: &Edit<'_>) -> Result<Option<usize>, StoreError>;
     fn keys(&self) -> Result<Vec<SegmentKey>, StoreError>;
 }
 
-/// Fails if the log does not have the number of entries that the change expects.
+/// Returns an error if the log does not have the number of entries that the change expects.
 pub(super) fn check(
     key: SegmentKey,
     count: Option<usize>,
@@ -101,8 +101,8 @@ impl<L: Logs> Store for LogStore<L> {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        // There is nothing left to sync, because every change is synced at once. (A planted bug can
-        // leave out that sync.)
+        // Nothing is left to sync, because every change syncs its own data. (A planted bug can
+        // leave out the sync of a change.)
         Ok(())
     }
 

@@ -36,7 +36,8 @@ pub(crate) enum Flaw {
     RetriedSync,
     /// A transaction of SQLite reads before it takes the write lock.
     DeferredTransactions,
-    /// SQLite with `synchronous=NORMAL`, declared as safe from power cuts.
+    /// SQLite with `synchronous=NORMAL`, although the store declares that changes survive power
+    /// cuts.
     NormalAsPowerSafe,
     /// An append to Redis is sent again if its reply is lost.
     BlindResend,

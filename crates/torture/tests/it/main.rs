@@ -5,7 +5,7 @@ use std::process::Command;
 use rstest::rstest;
 use test_deadlines::Process;
 
-/// Runs the program, which fails if it finds a violation. Returns its output.
+/// Runs the program, which fails if it finds a violation. Returns the output of the program.
 fn run(args: &[&str]) -> String {
     let output = Process::output(Command::new(env!("CARGO_BIN_EXE_torture")).args(args));
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();

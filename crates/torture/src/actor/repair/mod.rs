@@ -1,5 +1,6 @@
-//! Killed repairs: another program has damaged some lines of logs and traces, and each process that
-//! repairs them is killed in the middle. A last repair is not killed.
+//! Killed repairs. Another program has damaged some lines of logs and traces. Several processes
+//! repair the storage one after the other, and each process is killed during the repair. The last
+//! repair is not killed.
 
 mod storage;
 
@@ -17,14 +18,16 @@ use crate::report::{Tally, Violation};
 use crate::subject::{Subject, open_or_create};
 use crate::target::{Change, Kind, Target};
 
-/// The damaged logs and traces of one storage, and the entries of each of them.
+/// The number of damaged logs and traces in one storage, and the number of entries in each log or
+/// trace.
 const TARGETS: usize = 8;
 const ENTRIES: usize = 40;
 
 /// The number of killed repairs of one storage.
 const KILLS: usize = 5;
 
-/// The shortest delay of a kill after the start of a repair. The longest delay is 512 times this.
+/// The shortest delay of a kill after the start of a repair. The longest delay is 512 times as
+/// long.
 const SHORTEST: Duration = Duration::from_micros(300);
 
 /// Kills repairs until the budget is used up.
@@ -102,8 +105,8 @@ impl Damaged {
     }
 }
 
-/// Writes logs and traces, and then damages some entries of each of them. Returns also the texts
-/// that replaced these entries.
+/// Writes logs and traces, and then damages some entries of each log and trace. Also returns the
+/// texts that have replaced these entries.
 fn prepare(
     storage: &dyn Storage,
     random: &mut Random,
@@ -137,7 +140,7 @@ fn entry(n: usize) -> LogEntry {
 }
 
 /// Starts a repair in a process, and kills the process after the delay. Returns whether the repair
-/// had ended.
+/// had ended before the kill.
 fn kill(address: &str, delay: Duration) -> Result<bool, Violation> {
     let process: RemoteStore = process::start(address)?;
     let started = process.calls_started();

@@ -1,5 +1,5 @@
-//! Storages, and the damage of their entries. Another program could do such damage without the
-//! store.
+//! Storages whose entries can be damaged. The damage bypasses the store, as the damage by another
+//! program does.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -205,7 +205,7 @@ fn keys(connection: &mut redis::Connection, pattern: &str) -> RedisResult<Vec<St
     redis::cmd("KEYS").arg(pattern).query(connection)
 }
 
-/// Returns the text that replaces `from`, if it is one of the texts to replace.
+/// Returns the text that replaces `from`, or `None` if `from` is not replaced.
 fn replacement<'a>(texts: &'a [(String, String)], from: &str) -> Option<&'a str> {
     texts.iter().find(|(text, _)| text == from).map(|(_, to)| to.as_str())
 }
