@@ -37,11 +37,11 @@ pub enum UrlError {
         known: String,
     },
 
-    /// The scheme needs a path, and there is none.
+    /// The scheme needs a path, and the path is missing.
     #[error("a path must follow {0}:")]
     NoPath(String),
 
-    /// The scheme is followed by two slashes and a host, but the backend stores in local files.
+    /// Two slashes and a host follow the scheme, but the backend stores data in local files.
     #[error("{0}:// must be followed by an absolute path: write {0}:///PATH or {0}:PATH")]
     Host(String),
 
@@ -49,7 +49,7 @@ pub enum UrlError {
     #[error("memory: takes no path; every open creates a new store")]
     MemoryPath,
 
-    /// The scheme needs a backend that this program was built without.
+    /// The backend of the scheme is not part of this program.
     #[error("this program was built without the feature {feature:?} of session-store")]
     FeatureOff {
         /// The cargo feature that the backend needs.

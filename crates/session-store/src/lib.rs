@@ -1,5 +1,5 @@
-//! Persistence for agent session logs: one small [`Store`] trait, and backends that a feature flag
-//! enables and a URL selects.
+//! Persistence for agent session logs: one small [`Store`] trait, and several backends. A feature
+//! flag enables a backend, and a URL selects it.
 //!
 //! An agent runtime writes every step of a conversation to an append-only log, and rebuilds its
 //! state by reading the log. A *session* is one conversation: a fork tree of *segments*. A segment
@@ -33,16 +33,16 @@
 //! | `redis`, `redis-tls` | `redis://HOST`, `redis-cluster://HOST,HOST`, … | one server, a Sentinel group or a Cluster |
 //! | `memory` | `memory:` | in memory, for tests |
 //!
-//! All backends keep the same [contract]. The docs of [`Store`] describe it method by method.
-//! [`open()`] and [`open_or_create()`] accept each of the URLs, and [`StoreUrl`] describes their
-//! syntax. Each backend is also a module of this crate, for callers that need the backend's own
-//! options. If the feature of a backend is off, opening a URL of the backend fails with an error
-//! that names the feature.
+//! All backends keep the same [contract]. The docs of [`Store`] describe the contract method by
+//! method. [`open()`] and [`open_or_create()`] accept all these URLs, and [`StoreUrl`] describes
+//! the syntax of the URLs. Each backend is also a module of this crate, for callers that need the
+//! backend's own options. If the feature of a backend is off, opening a URL of the backend fails
+//! with an error that names the feature.
 //!
 //! # In an agent runtime
 //!
 //! The feature `agent` adds the module `agent`, the interface for a runtime over any store. The
-//! module has a writer that forks the segment if another writer has appended to it. A replay
+//! writer in this module forks the segment if another writer has appended to the segment. A replay
 //! rebuilds the state of a conversation from its log, and `open_pod` opens a conversation by the
 //! name of its pod. The feature `async` adds `AsyncWriter`, which appends from asynchronous code
 //! with any runtime. The feature `redact` adds `Redactor`, which removes API keys and private keys

@@ -11,8 +11,9 @@ use crate::url::{StoreUrl, Target};
 
 /// Opens the store at a URL, which [`StoreUrl`] describes.
 ///
-/// Nothing is created: if there is no store, the result is an error
-/// ([S7](session_store_core::contract#s7)). Only `memory:` creates a new store each time.
+/// If there is no store, nothing is created and the result is an error
+/// ([S7](session_store_core::contract#s7)). The exception is `memory:`, which creates a new store
+/// each time.
 ///
 /// # Errors
 /// [`OpenError`]
@@ -79,9 +80,10 @@ impl StoreUrl {
 
     /// Returns whether both URLs certainly name the same storage.
     ///
-    /// Two paths name the same storage if they lead to the same file or folder, also through
-    /// symbolic links. Other URLs are compared part by part, so the result is false for two
-    /// addresses of the same Redis server. Two `memory:` URLs never name the same storage.
+    /// Two paths name the same storage if both lead to the same file or folder, even through
+    /// symbolic links. Other URLs are compared part by part. So the result is false for two
+    /// different addresses of the same Redis server. Two `memory:` URLs never name the same
+    /// storage.
     #[must_use]
     pub fn is_same_storage(&self, other: &Self) -> bool {
         let real_path = |path: &Path| path.canonicalize().ok();

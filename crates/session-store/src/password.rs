@@ -1,4 +1,5 @@
-//! `PasswordOf`: names the passwords of a store that can be set separately from the store's URL.
+//! `PasswordOf`: names a password of a store. Such a password can be set separately from the
+//! store's URL.
 
 /// The servers for which a password is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -32,15 +32,15 @@ impl OpenStore {
         Self { store: Arc::new(store), url, warnings: Arc::new([]) }
     }
 
-    /// Returns the URL of the store. If the store was opened by a bare path, the URL also has the
-    /// scheme of the backend.
+    /// Returns the URL of the store. The URL has a scheme even if the store was opened by a bare
+    /// path.
     #[must_use]
     pub const fn url(&self) -> &StoreUrl {
         &self.url
     }
 
     /// Returns warnings for the operator of the storage, for example that a Redis server can evict
-    /// entries. Each text is a sentence about the storage at the moment when it was opened.
+    /// entries. Each text is a sentence about the state of the storage when the store was opened.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

@@ -10,7 +10,7 @@ use crate::error::UrlError;
 /// The option that sets the time to wait for another writer.
 pub(crate) const BUSY_TIMEOUT: &str = "busy_timeout";
 
-/// The option that sets the failures that an acknowledged change survives.
+/// The option for the durability: which failures an acknowledged change survives.
 pub(crate) const DURABILITY: &str = "durability";
 
 /// The option that lets one handle make all changes.
@@ -53,8 +53,8 @@ impl<'a> SplitUrl<'a> {
         percent::decode(path).map(PathBuf::from).ok_or(UrlError::Percent("a path"))
     }
 
-    /// The options in the query: for each option its name, which is in `known`, and its decoded
-    /// value.
+    /// The options in the query. Each item has the name of an option and the decoded value. The
+    /// name must be in `known`.
     pub(crate) fn options(
         &self,
         known: &'static [&'static str],
@@ -101,8 +101,8 @@ pub(crate) fn path_text(path: &Path) -> String {
     // Control characters are encoded too, because they can change the output of a terminal.
     let is_plain = |c: char| !matches!(c, '%' | '?') && !c.is_control();
     let encoded = percent::encode(&path.to_string_lossy(), is_plain);
-    // A path that begins with two slashes gets two more, because two slashes after the scheme begin
-    // a host.
+    // Two slashes after the scheme begin a host. So a path that itself begins with two slashes gets
+    // two more slashes.
     if encoded.starts_with("//") { format!("//{encoded}") } else { encoded }
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn exclusive_option(is_exclusive: bool) -> Option<String> {
     is_exclusive.then(|| format!("{EXCLUSIVE}=true"))
 }
 
-/// Writes the options, with a question mark before the first one.
+/// Writes the options, with a question mark before the first option.
 pub(crate) fn query_text<const N: usize>(options: [Option<String>; N]) -> String {
     let options: Vec<_> = options.into_iter().flatten().collect();
     if options.is_empty() { String::new() } else { format!("?{}", options.join("&")) }

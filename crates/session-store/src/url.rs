@@ -17,8 +17,8 @@ use crate::syntax::SplitUrl;
 ///
 /// - `fs:PATH` is a directory of JSONL files, and `sqlite:PATH` is a database file. The path is
 ///   relative or absolute, and `fs:///var/logs` is the same as `fs:/var/logs`. In the path, `%` and
-///   two hexadecimal digits are decoded to a byte. So a `?` in the path is written `%3F`, and a `%`
-///   is written `%25`. Other characters, also spaces and `#`, are not encoded.
+///   two hexadecimal digits are decoded to a byte. So a `?` in the path must be written `%3F`, and
+///   a `%` must be written `%25`. All other characters, even spaces and `#`, are written unchanged.
 /// - Options follow a `?`, for example `sqlite:logs.db?busy_timeout=10s&durability=power`.
 ///   `busy_timeout`, of `sqlite:`, is the time to wait for another writer (`5s`, `250ms`).
 ///   `durability`, of `fs:` and `sqlite:`, is `process` or `power`. With `process`, the default, an
@@ -31,10 +31,9 @@ use crate::syntax::SplitUrl;
 ///   The schemes `rediss://`, `rediss-sentinel://` and `rediss-cluster://` use TLS. With the
 ///   feature `redis`, the documentation of `redis::RedisUrl` describes these URLs.
 /// - `memory:` is a new store in memory each time it is opened.
-/// - A text without a scheme is a bare path, which is not decoded. When a bare path is opened, the
-///   store is an SQLite database if there is a database file at the path, and otherwise a
-///   directory. Write `./a:b` for a path with a colon in its first part, because `a:` would be a
-///   scheme.
+/// - A text without a scheme is a bare path. A bare path is not decoded. If a database file is at
+///   this path, the store is an SQLite database, and otherwise a directory of JSONL files. Write
+///   `./a:b` for a path with a colon in its first part, because `a:` would be taken for a scheme.
 ///
 /// A password that is not in the text can be set with [`with_password`](Self::with_password).
 ///
@@ -91,8 +90,8 @@ impl StoreUrl {
         }
     }
 
-    /// Sets the password for the servers that `of` names. If the URL does not have such servers,
-    /// for example because it is a path, the URL is not changed.
+    /// Sets the password for the servers that `of` names. A URL without such servers, for example a
+    /// path, is not changed.
     ///
     /// ```
     /// use session_store::{PasswordOf, StoreUrl};
@@ -154,8 +153,8 @@ impl FromStr for StoreUrl {
 /// Returns whether a text without a valid scheme is probably a mistyped URL, such as
 /// `redis//:PASSWORD@HOST`.
 ///
-/// A mistyped URL can contain a password, and messages about a bare path repeat the path. So a
-/// mistyped URL must not count as a bare path.
+/// Such a text must not count as a bare path. It can contain a password, and messages about a bare
+/// path repeat the path.
 fn is_like_url(text: &str) -> bool {
     let has_login = text.split_once(':').is_some_and(|(_, rest)| rest.contains('@'));
     (text.contains("://") || has_login) && !text.starts_with(['/', '.'])

@@ -1,4 +1,4 @@
-//! A server's backend whose feature is off.
+//! The location of a store on a server, if the feature of the backend is off.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -7,8 +7,8 @@ use super::{BackendLocation, backend_of};
 use crate::error::UrlError;
 use crate::syntax::SplitUrl;
 
-/// The location of a store whose backend is not part of this program. The type has no value,
-/// because the crate that would parse the URL is missing.
+/// The location of a store whose backend is not part of this program. The type has no values:
+/// without the crate of the backend, no URL can be parsed.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Disabled(Infallible);
 

@@ -46,15 +46,15 @@ pub struct Backend {
     pub feature: &'static str,
     /// Whether this program was built with the feature.
     pub is_enabled: bool,
-    /// A URL with placeholders.
+    /// An example of the backend's URLs, with placeholders.
     pub example: &'static str,
     /// A description of a store of the backend.
     pub description: &'static str,
     pub(crate) parse: fn(&SplitUrl<'_>) -> Result<Location, UrlError>,
 }
 
-/// The URL of one backend, in its parts. `Display` writes the URL from these parts and not from the
-/// parsed text, so that a password in the text can be left out.
+/// The parts of a URL of one backend. `Display` writes the URL from these parts and not from the
+/// parsed text, so that it can leave out a password in the text.
 trait BackendLocation: fmt::Display + Eq + Sized {
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError>;
 
@@ -68,7 +68,7 @@ trait BackendLocation: fmt::Display + Eq + Sized {
         None
     }
 
-    /// Whether two locations without a path certainly name the same storage.
+    /// Returns whether two locations without a path certainly name the same storage.
     fn is_same_storage(&self, _other: &Self) -> bool {
         false
     }
@@ -99,7 +99,7 @@ impl<S: Store + 'static> From<S> for Opened {
     }
 }
 
-/// Generates the code that has one part for each row of the table. This is the public list with its
+/// Generates the code with one part for each row of the table: the public list with its
 /// documentation, and the enum that calls the methods of the backend.
 macro_rules! backends {
     ($(
@@ -110,7 +110,7 @@ macro_rules! backends {
             description: $description:literal,
         }
     )+) => {
-        /// Returns the backends that this crate knows, also backends whose feature is off.
+        /// Returns all backends that this crate knows, including the backends whose feature is off.
         ///
         /// | feature | URL | a store is |
         /// |---|---|---|
@@ -221,8 +221,8 @@ pub(crate) fn backend_of(scheme: &str) -> Option<&'static Backend> {
     backends().iter().find(|backend| backend.schemes.contains(&scheme))
 }
 
-/// Reads the storage at a bare path to find its backend. The backend is SQLite if the path is a
-/// database file, and otherwise the file backend.
+/// Reads the storage at a bare path to find the backend. The backend is SQLite if the path leads to
+/// a database file, and otherwise the file backend.
 pub(crate) fn location_of_path(path: &Path) -> Result<Location, StoreError> {
     let is_database = sqlite::is_sqlite_file(path)?;
     let path = path.to_path_buf();

@@ -14,8 +14,8 @@ pub(crate) struct RedisLocation(Box<RedisUrl>);
 
 impl BackendLocation for RedisLocation {
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError> {
-        // The parser of these URLs splits the text itself, because passwords can contain any
-        // character.
+        // The parser of the backend splits the text itself, because passwords can contain any
+        // character. So give the parser the whole text again.
         match format!("{}:{}?{}", url.scheme, url.target, url.query).parse() {
             Ok(url) => Ok(Self(Box::new(url))),
             Err(error) => Err(UrlError::Redis(error.to_string())),

@@ -74,7 +74,7 @@ pub(super) fn is_sqlite_file(path: &Path) -> Result<bool, StoreError> {
         .map_err(|error| StoreError::io(format!("read {}", path.display()), error))
 }
 
-/// Without the feature, no database can be opened, so no file counts as one.
+/// Without the feature, no database can be opened, so no file counts as a database.
 #[cfg(not(feature = "sqlite"))]
 pub(super) fn is_sqlite_file(_: &Path) -> Result<bool, StoreError> {
     Ok(false)

@@ -28,8 +28,8 @@ use size::{Measure, Size};
 /// | `outcome` | `ok`, or the variant of the [`StoreError`], such as `conflict` |
 /// | `duration_us` | the duration of the call in microseconds |
 ///
-/// A span never has the content of entries or pods. It never has the text of an error, because this
-/// text can contain stored bytes. [`Store::capabilities`] does not make a span.
+/// A span never has the content of entries or pods. It never has the text of an error either,
+/// because this text can contain stored bytes. [`Store::capabilities`] does not make a span.
 ///
 /// ```
 /// use session_store::{Instrumented, LogEntry, SegmentId, SessionId, Store};
@@ -44,8 +44,8 @@ use size::{Measure, Size};
 #[derive(Clone, Debug)]
 pub struct Instrumented<S>(pub S);
 
-/// Makes the span of a call. All fields must be declared here, because fields cannot be added
-/// later.
+/// Makes the span of a call. All fields must be declared here, because a field cannot be added to a
+/// span later.
 macro_rules! span {
     ($method:ident $(, $field:ident = $value:expr)*) => {
         tracing::debug_span!(
@@ -60,7 +60,7 @@ macro_rules! span {
     };
 }
 
-/// Executes a call inside of its span. `sent` is the size of its arguments.
+/// Executes a call inside of its span. `sent` is the size of the call's arguments.
 fn call<T: Measure>(
     span: &Span,
     sent: Size,
@@ -79,7 +79,8 @@ fn call<T: Measure>(
     result
 }
 
-/// Returns the name of an error's variant, because the text of an error can contain stored bytes.
+/// Returns the name of an error's variant. Spans have this name instead of the text of the error,
+/// because the text can contain stored bytes.
 fn variant(error: &StoreError) -> &'static str {
     match error {
         StoreError::Io(_) => "io",
@@ -101,8 +102,8 @@ fn variant(error: &StoreError) -> &'static str {
     }
 }
 
-/// Implements methods whose first two arguments name a segment. The argument in brackets is
-/// measured.
+/// Implements methods whose first two arguments name a segment. The size of the argument in
+/// brackets is a field of the span.
 macro_rules! segment_calls {
     ($self:ident; $(
         $method:ident($($arg:ident: $type:ty),*) $([$sent:ident])? -> $ok:ty;
@@ -192,8 +193,8 @@ impl<S: Store> Instrumented<S> {
         self.0.pods().expect("a store that has returned its pods still has them")
     }
 
-    /// Returns the maintenance of the inner store, as [`inner_pods`](Self::inner_pods) returns its
-    /// pods.
+    /// Returns the maintenance of the inner store. As for [`inner_pods`](Self::inner_pods), the
+    /// function is only called if the inner store has a maintenance.
     fn inner_maintenance(&self) -> &dyn Maintenance {
         self.0.maintenance().expect("a store that has returned its maintenance still has it")
     }

@@ -13,7 +13,7 @@ use tracing::Span;
 pub(super) struct Size {
     /// The number of entries, ids, names or pods.
     count: Option<usize>,
-    /// The number of bytes of their texts.
+    /// The number of bytes in the texts of the entries or pods.
     bytes: Option<usize>,
 }
 

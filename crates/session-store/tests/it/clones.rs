@@ -9,7 +9,7 @@ use session_store::{LogEntry, OpenStore, SegmentId, SessionId, Store};
 
 #[test]
 fn a_clone_outlives_the_first_handle() {
-    // These handles need a server, so it is only checked that they can be cloned.
+    // A handle on a server needs a server, so only check that the types implement `Clone`.
     let _clone_redis: fn(&RedisStore) -> RedisStore = Clone::clone;
     let _clone_postgres: fn(&PostgresStore) -> PostgresStore = Clone::clone;
     let folder = tempfile::tempdir().unwrap();

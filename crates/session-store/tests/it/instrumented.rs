@@ -1,4 +1,5 @@
-//! Tests of `Instrumented`: each call makes one span with its fields, and no span has content.
+//! Tests of `Instrumented`: each call makes one span with the documented fields, and a span never
+//! has the content of an entry or pod.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
@@ -16,7 +17,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-/// A word in all entries, pods and traces of the tests.
+/// A word that is in all entries, pods and traces of the tests, and must not be in any span.
 const CONTENT: &str = "plutonium";
 
 /// The fields of one span by name.
@@ -75,7 +76,8 @@ fn entry() -> LogEntry {
     LogEntry::from_json(format!("{{\"text\":\"{CONTENT}\"}}")).unwrap()
 }
 
-/// Formats the fields, except the ids and the duration, like `append count=1 bytes=20 ok`.
+/// Formats the name and the fields of a span in the form `append count=1 bytes=20 ok`. Leaves out
+/// the ids and the duration.
 fn describe((name, fields): &(String, Fields)) -> String {
     let mut text = name.clone();
     for field in ["count", "bytes"] {
