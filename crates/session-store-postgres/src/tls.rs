@@ -75,8 +75,8 @@ fn roots(file: Option<&str>) -> Result<rustls::RootCertStore, RequestError> {
 
     let mut roots = rustls::RootCertStore::empty();
     let Some(file) = file else {
-        // A system without root certificates is not an error here, because the connection may not
-        // need TLS.
+        // A system without root certificates is not an error here, because a connection without TLS
+        // is still possible.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return Ok(roots);
     };

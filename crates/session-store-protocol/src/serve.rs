@@ -25,7 +25,7 @@ type Result<T, E = StoreError> = std::result::Result<T, E>;
 /// The maximum number of calls that are made at the same time.
 const THREADS: usize = 16;
 
-/// The maximum number of lines that wait for a free thread. If so many lines wait, the server stops
+/// The maximum number of lines that wait for a free thread. At this number, the server stops
 /// reading until a thread is free.
 const QUEUE: usize = 64;
 
