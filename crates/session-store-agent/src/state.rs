@@ -45,8 +45,7 @@ pub struct RestoredState {
     /// `"interrupted": true`.
     pub interrupted: bool,
     /// The sums over all `llm_usage` records. Each field with a whole number has its own sum. Two
-    /// fields are left out: the time, and `history_len`, which is the number of items that a call
-    /// has sent.
+    /// fields are left out: the time, and `history_len` (the number of items in a call).
     pub usage: BTreeMap<String, u64>,
     /// The latest `payload` of each extension. The key is the `name` or `domain` of the extension.
     /// A payload comes from an `extension` record, or from the field `extensions` of a

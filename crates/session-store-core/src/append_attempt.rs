@@ -100,8 +100,8 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
                 }
                 error if !maybe_stored => return self.fail(error),
                 // This append has stored nothing, but an earlier append can have stored the
-                // entries. This error alone would mean that nothing was stored (A5), so return that
-                // the outcome is unknown.
+                // entries. This error alone would mean that nothing was stored (A5). So return an
+                // unknown outcome.
                 error if resends == 0 => return self.nothing(self.unknown(error)),
                 _ => resends -= 1,
             }

@@ -15,8 +15,8 @@
 //!   `conditional_put` each belong to one or two methods. Without the capability, these methods
 //!   return `Unsupported`, and the kit checks that.
 //! - The capabilities `epoch`, `atomic_batch`, `persistent` and `multi_process` are guarantees. A
-//!   store has the same methods without these capabilities, which only determine the checks that
-//!   apply.
+//!   store has the same methods without these capabilities. The capabilities only determine which
+//!   checks apply.
 //!
 //! Terms:
 //! - A *session* is a fork tree of *segments*. A *segment* is an append-only log of *entries*.
@@ -260,9 +260,10 @@
 //!   touches no storage. Every Unicode name that follows this rule works. Two names are distinct
 //!   even if they differ only by case, or only by NFC and NFD, also on a case-insensitive file
 //!   system. A file backend puts a pod in the folder with the pod's name, because other programs
-//!   look for the pod in this folder. If the file system does not permit this name, or does not
-//!   distinguish it from the name of another folder, the pod gets a folder that is named by a hash.
-//!   If both folders hold a pod of the same name, the folder with the pod's name counts.
+//!   look for the pod in this folder. There are file systems that do not permit this name, or do
+//!   not distinguish it from the name of another folder. On such a file system, the pod gets a
+//!   folder that is named by a hash. If both folders hold a pod of the same name, the folder with
+//!   the pod's name counts.
 //! - <a id="p4"></a>**P4** (cap: `conditional_put`) `put_pod_if(name, expected, pod)` puts the pod
 //!   if the stored pod equals `expected` byte for byte. `None` expects that the pod does not exist.
 //!   If the stored pod differs, the call fails with `PodConflict` and changes nothing. Of N writers
@@ -336,8 +337,7 @@
 //!   not return is a fault, and so is a listed segment that is not stored. `Maintenance::repair`
 //!   corrects the listings as far as the storage contains the necessary data. The listings of a
 //!   backend can come from an index that is stored apart from the logs. In such a backend, each
-//!   append makes sure that its segment and its session are in the index, so that an index that has
-//!   lost them is corrected.
+//!   append adds its segment and its session to the index if they are missing there.
 //! - <a id="m4"></a>**M4** (torture) `Maintenance::check` of a file backend notes each torn tail
 //!   (R5). It also notes a torn tail that an append has moved to the file beside the log. It also
 //!   notes each interrupted truncate and each trace without a log. A stored pod that no call

@@ -1,13 +1,13 @@
-//! Group commit: concurrent changes that share one commit, for the crates of stores whose commit
-//! waits for a device.
+//! Group commit: several concurrent changes share one commit. Backends whose commit waits for a
+//! device use this module.
 //!
 //! A change that arrives during a commit waits for the next commit, which serves all waiting
 //! changes.
 //!
 //! A caller whose change was just committed is likely to make its next change at once. So the next
-//! commit waits until an expected number of changes has joined. This number is the sum of the
-//! changes that the last commit served and the changes that arrived during that commit. The wait
-//! takes at most a quarter of the time of the last commit. A single caller never waits.
+//! commit waits until an expected number of changes has joined. This number is the number of
+//! changes in the last commit, plus the number of changes that arrived during the last commit. The
+//! wait takes at most a quarter of the time of the last commit. A single caller never waits.
 
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -45,8 +45,8 @@ impl<O> State<O> {
         self.arriving == 0 && self.joined >= self.expected
     }
 
-    /// Closes the group, so that later changes join another one. Returns its outcome, and the
-    /// number of its changes.
+    /// Closes the group, so that later changes join another group. Returns the outcome of the
+    /// closed group, and the number of changes in it.
     fn close(&mut self) -> (Arc<OnceLock<O>>, usize) {
         (mem::take(&mut self.outcome), mem::take(&mut self.joined))
     }
@@ -96,8 +96,8 @@ impl<O> GroupCommit<O> {
     }
 
     /// Waits until the expected number of changes has joined, or the time for this is over. Then
-    /// waits for the changes that have arrived, because they hold the lock that the commit needs.
-    /// Stops waiting if the group of `change` ends.
+    /// waits for the changes that have arrived but not joined. These changes hold the lock that the
+    /// commit needs. Stops waiting if the group of `change` ends.
     fn gather<'a>(
         &'a self,
         state: MutexGuard<'a, State<O>>,
@@ -115,8 +115,8 @@ impl<O> GroupCommit<O> {
 impl<O: Clone> GroupCommit<O> {
     /// Waits until this thread or another thread has committed the change.
     ///
-    /// The thread that commits calls `acquire` for the lock that the commit needs, closes the
-    /// group, and calls `commit`.
+    /// The committing thread calls `acquire`, which takes the lock for the commit. Then the thread
+    /// closes the group and calls `commit`.
     pub fn wait<L>(
         &self,
         change: &Joined<O>,
@@ -265,8 +265,8 @@ mod tests {
         });
     }
 
-    /// The thread that commits must also commit the changes that have joined after its own group
-    /// was ended.
+    /// The group of the committing thread is ended. Then other changes join a new group, and the
+    /// committing thread must commit these changes too.
     #[test]
     fn a_group_that_ends_while_its_commit_acquires_the_lock_is_not_committed() {
         let group = GroupCommit::default();

@@ -29,8 +29,8 @@ use crate::{
 ///
 /// A handle is only for the process that opened it. After a `fork`, the child must not use the
 /// handles of its parent, and must open the store again. Parent and child would share the locks,
-/// files and connections of these handles, so the locks would not exclude the two processes, and
-/// their requests and replies would mix.
+/// files and connections of these handles. So the locks would not exclude the two processes from
+/// each other, and the requests and replies of both processes would mix.
 pub trait Store: Send + Sync {
     /// Appends one entry to the end of the segment's log.
     ///
@@ -448,8 +448,8 @@ pub trait Store: Send + Sync {
         unsupported("delete_session", Capability::Delete)
     }
 
-    /// Makes every change durable that this handle acknowledged before the call, and all entries
-    /// and pods that this handle has read.
+    /// Makes all changes durable that this handle acknowledged before the call. Also makes all
+    /// entries and pods durable that this handle has read.
     ///
     /// A durable change survives a power cut ([S4](crate::contract#s4)). The entries that a handle
     /// has read can be changes of another process, for example of a process that was killed before

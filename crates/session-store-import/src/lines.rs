@@ -4,8 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use session_store_core::StoreError;
 
-/// The maximum number of bytes that [`read_line`] reads of a line that does not begin with `{`, if
-/// an object is required.
+/// If an object is required, [`read_line`] reads at most this number of bytes of a line that does
+/// not begin with `{`.
 ///
 /// A line up to this length is read completely, so that the parser can report the fault in the
 /// line.

@@ -137,8 +137,8 @@ fn restart(line: &[u8], at: usize) -> Option<usize> {
     repeats.take(CANDIDATES).find(|&start| object_at(line, start).is_ok_and(ends_the_line))
 }
 
-/// Returns the position at which a new record can begin that was appended directly after the broken
-/// record at `at`.
+/// Returns the position at which a new record can begin. The new record was appended directly after
+/// the broken record at `at`.
 ///
 /// Usually the parser fails at the opening brace of the new record. If the broken record ends
 /// inside a string or an escape, the parser fails a few bytes after this brace.
@@ -251,8 +251,8 @@ mod tests {
         assert_eq!(found(line), expected);
     }
 
-    /// A search that starts the parser at every brace would take an hour for each of these lines,
-    /// because each parse ends only at the place of the fault.
+    /// A search that starts the parser at every brace would take an hour for each of these lines.
+    /// The reason is that each parse ends only at the place of the fault.
     #[rstest]
     #[case::incomplete(b"", "an incomplete record")]
     #[case::incomplete_after_junk(b"x", "text that is not a JSON object")]

@@ -19,8 +19,9 @@ const SEARCHED: usize = 64 * 1024;
 /// Adds the line to the trace of a segment, unless the trace already has such a line. `is_new` says
 /// whether this import created the segment.
 ///
-/// A segment from the layout of the project's own file store gets no line, because its own trace is
-/// imported, and a further line would make the traces differ.
+/// A segment from the layout of the project's own file store does not get the line. The trace of
+/// such a segment is imported, and a further line would make the stored trace differ from the
+/// imported trace.
 pub(crate) fn add(
     to: &dyn Store,
     key: SegmentKey,

@@ -51,8 +51,8 @@ pub(crate) struct FoundFile {
     /// Whether the user named this file, and not a folder above it. A named file is imported even
     /// if its name does not look like the name of a log.
     pub(crate) is_named: bool,
-    /// The index of the named path below which the file was found, in the list of paths that the
-    /// user named.
+    /// The index of a path in the list that the user named. The file was found at or below this
+    /// path.
     pub(crate) root: usize,
 }
 

@@ -70,8 +70,8 @@ impl Log {
 #[derive(Default)]
 pub(crate) struct State {
     logs: BTreeMap<SegmentKey, Log>,
-    /// For each segment id, the sessions that have a segment with this id, in the order in which
-    /// these segments were created.
+    /// For each segment id, the sessions with a segment of this id. The sessions are in the order
+    /// in which these segments were created.
     holders: BTreeMap<SegmentId, Vec<SessionId>>,
     pub(crate) traces: BTreeMap<SegmentKey, Vec<TraceEntry>>,
     pub(crate) pods: BTreeMap<PodName, Pod>,

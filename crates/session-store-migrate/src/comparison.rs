@@ -107,8 +107,8 @@ pub enum Difference {
         /// a byte.
         byte: usize,
     },
-    /// All entries are equal, but the entry count that `side` reports is not the number of entries
-    /// that `side` returns.
+    /// All entries are equal, but the entry count of `side` is wrong: `side` returns another number
+    /// of entries than it reports.
     Count {
         /// The side with the wrong count.
         side: Side,

@@ -172,8 +172,8 @@ fn copy_round(
     Ok(source.checkpoint().entries())
 }
 
-/// Appends the entries that `reader` returns, which are the entries after `start`. Both sides must
-/// be equal up to `start`.
+/// Appends the entries of `reader`, which begin after `start`. Both sides must be equal up to
+/// `start`.
 fn extend_from<G: Target>(
     extension: &mut Extension,
     target: &mut G,

@@ -38,8 +38,7 @@ pub enum MigrateError {
 pub struct Failure {
     /// The store that failed.
     pub side: Side,
-    /// The operation that failed, as a phrase such as "read segment …" that can follow the word
-    /// "cannot".
+    /// The failed operation, as a phrase after the word "cannot", such as "read segment …".
     pub operation: String,
     /// The cause.
     pub source: Box<dyn Error + Send + Sync>,

@@ -27,8 +27,8 @@ const ENTRY_BYTES: usize = 64;
 pub struct Extension<E = StoreError> {
     /// The number of stored entries that were equal to the first entries of the source.
     pub already: usize,
-    /// The number of entries that were truncated. They are stored entries that differed from the
-    /// source, and appended entries that the source truncated later.
+    /// The number of entries that were truncated. Some of them differed from the source. The others
+    /// were appended by this extension, and the source truncated them later.
     pub cut: usize,
     /// The number of entries that were appended.
     pub appended: usize,
@@ -69,8 +69,8 @@ pub enum Stop<E = StoreError> {
 }
 
 impl<E> Stop<E> {
-    /// Returns whether the reason is that the destination has entries that the source does not
-    /// have. The other reasons are a failure of a store, and a segment that was not tried.
+    /// Returns whether the destination has entries that are missing in the source. The other
+    /// reasons are a failure of a store, and a segment that was not tried.
     #[must_use]
     pub const fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict(_) | Self::Moved { .. })

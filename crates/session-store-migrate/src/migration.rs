@@ -192,9 +192,9 @@ impl<'a> Migration<'a> {
     /// truncated or replaced. Deletions are not repeated in the destination.
     ///
     /// `pause` is called after each pass. The callback can block for any time, and returns whether
-    /// to continue. If it returns that the run must end, one more pass copies the changes that were
-    /// made during this last pause. Then both stores are compared. A pass over an unchanged source
-    /// reads only the head of each log and the end of each trace.
+    /// to continue. If the result is to end the run, one more pass copies the changes of this last
+    /// pause. Then both stores are compared. A pass over an unchanged source reads only the head of
+    /// each log and the end of each trace.
     ///
     /// A log, trace or pod that failed is retried in the next pass. A log, trace or pod in conflict
     /// is not retried. A conflict of a trace does not stop the copy of its log.

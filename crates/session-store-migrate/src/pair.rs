@@ -25,7 +25,7 @@ impl<'a> Pair<'a> {
         self.store(side).at(key)
     }
 
-    /// Returns a gap for each side that cannot return the traces that it stores.
+    /// Returns a gap for each side that cannot return its traces.
     pub(crate) fn trace_gaps(&self) -> Vec<Gap> {
         let lacks = |side: &Side| !self.store(*side).capabilities().has(Capability::ReadTraces);
         Side::BOTH.into_iter().filter(lacks).map(Gap::Traces).collect()

@@ -21,8 +21,8 @@ const CREATE_SCHEMA: &str = "CREATE SCHEMA {s}";
 /// The tables of a store. The texts compare by their bytes.
 ///
 /// Each change updates a row of `log` and a row of `writer`, and does not change an indexed column.
-/// The fill factor keeps a part of each page free, so that the server can put the new version of a
-/// row on the same page and need not update the indexes.
+/// The fill factor keeps a part of each page free. So the server can put the new version of a row
+/// on the same page, and need not update the indexes.
 const CREATE_TABLES: &str = r#"
 CREATE TABLE {s}.session_store (version integer NOT NULL);
 CREATE TABLE {s}.log (

@@ -78,7 +78,7 @@ impl StoreUrl {
         Self(Target::Location(Location::Memory(MemoryLocation)))
     }
 
-    /// Returns the passwords that the store can need and that the URL does not contain.
+    /// Returns the passwords that are missing in the URL and that the store can need.
     ///
     /// A program should not take these passwords from its arguments, because other users of the
     /// machine can see the arguments. The program can read the passwords from a file, for example.

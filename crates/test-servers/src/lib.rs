@@ -3,8 +3,9 @@
 //!
 //! Every server is a child process with a temporary folder and a free port on 127.0.0.1. The
 //! constructor of the server's type returns when the server answers. Dropping the value ends the
-//! process and deletes the folder. The process also ends when a test panics, when the process of
-//! the test is killed, and when a test process exits that has the server in a `static`.
+//! process and deletes the folder. The process also ends when a test panics and when the process of
+//! the test is killed. If the server is in a `static`, its process ends when the test process
+//! exits.
 //!
 //! | type | servers |
 //! |---|---|

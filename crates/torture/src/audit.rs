@@ -184,8 +184,8 @@ mod tests {
         Event { operation, effect, started, ended }
     }
 
-    /// The history of an append that a read had already returned, and that a power cut interrupted
-    /// before the acknowledgment.
+    /// The history of an append that a power cut interrupted before the acknowledgment. A read had
+    /// already returned the appended entry.
     fn history(effect: Effect) -> Vec<Event> {
         let seen = Operation::Read(Some([entry(1), entry(2)].concat()));
         vec![

@@ -133,7 +133,8 @@ fn run(writers: usize, steps: Vec<(usize, Step, Vec<Fault>)>) {
     check_tree(&store, session, &runtimes);
 }
 
-/// Asserts that the tree has one root, and that the origin of every fork is a turn that exists.
+/// Asserts that the tree has one root. Also asserts that the origin of every fork is an existing
+/// turn.
 fn check_tree(store: &FaultyStore, session: SessionId, runtimes: &[Runtime]) {
     let tree = SessionTree::read(store, session).unwrap();
     assert_eq!(tree.roots().count(), 1);

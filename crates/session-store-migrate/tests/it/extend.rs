@@ -85,7 +85,7 @@ fn another_writer_is_a_conflict(#[case] there: Option<&[&str]>) {
     assert_eq!(log_of(&store, key), expected);
 }
 
-/// The append is conditional on the head that was compared, not on a head that is read later.
+/// The append is conditional on the head at the comparison, and not on a head that is read later.
 #[test]
 fn a_writer_during_the_read_of_the_source_is_a_conflict() {
     let key = new_key();

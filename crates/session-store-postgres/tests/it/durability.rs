@@ -1,5 +1,4 @@
-//! Tests of the durability: which setting each commit has, and that the loss of a commit is
-//! noticed.
+//! Tests of the durability: the setting of each commit, and the detection of a lost commit.
 
 use rstest::rstest;
 use session_store_core::{Durability, Pod, PodStore, Store, StoreExt, TraceEntry};

@@ -188,9 +188,9 @@ impl RedisCluster {
     /// Marks the slot as migrating, without moving a key.
     pub fn start_slot_migration(&self, slot: u16, from: usize, to: usize) {
         // If two nodes claim a slot, the node with the higher configuration epoch wins. A node that
-        // receives a slot sets its epoch to the highest epoch that it has seen, plus one. If it has
-        // not seen a higher epoch of the other node, the other node would win and keep the slot. So
-        // wait until all nodes have seen the same highest epoch.
+        // receives a slot takes a new epoch: the highest epoch in its view of the Cluster, plus
+        // one. If it has not seen a higher epoch of the other node, the other node would win and
+        // keep the slot. So wait until all nodes have seen the same highest epoch.
         wait_until("the nodes to agree on an epoch", || {
             self.masters.iter().all(|node| epoch(node) == epoch(&self.masters[to]))
         });

@@ -28,8 +28,8 @@ use crate::writer::{Rules, Writer};
 const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,\
                      link,linkat,unlink,unlinkat,mkdir,mkdirat,openat";
 
-/// A text in a trace of `strace`. It shows that the process has reported the start of a call that
-/// the parent sent.
+/// A text in a trace of `strace`. With this text, the process reports to its parent that it has
+/// started a call.
 const STARTED: &str = r#"\"started\":true"#;
 
 /// A large prime number. The points are visited in steps of this length, modulo the number of
