@@ -50,7 +50,7 @@ pub fn open_pod<S: Store>(
 /// Sets the pointer of a pod, for example after a fork or a compaction.
 ///
 /// Creates the pod if it does not exist. The other fields of the pod are kept, even if another
-/// process changes them at the same time.
+/// process changes these fields at the same time.
 ///
 /// # Errors
 /// [`AgentError::NoPods`]. [`StoreError::Unsupported`] if the store does not have

@@ -1,5 +1,5 @@
-//! `SegmentWriter`: appends to the end of one segment, and detects other writers. It detects them
-//! by the *head*, a value that changes with every change of the log.
+//! `SegmentWriter`: appends to the end of one segment. The writer detects other writers by the
+//! *head*, a value that changes with every change of the log.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -160,7 +160,7 @@ fn next_record(line: &[u8], from: usize, may_begin: impl Fn(usize) -> bool) -> u
             b'{' => match object_at(line, at) {
                 Ok(end) if is_followed_by_record(line, end) && may_begin(at) => return at,
                 // This object is not a record, so the objects nested in it are not records either.
-                // Skip them.
+                // Skip the whole object.
                 Ok(end) => end,
                 Err(Some(error)) => after_broken(line, at, &error),
                 Err(None) => at + 1,

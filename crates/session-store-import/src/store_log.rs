@@ -52,8 +52,8 @@ impl StoreLog<'_> {
     /// before.
     pub(crate) fn run(&self, earlier: Option<&Unit>) -> UnitReport {
         if let (true, Some(earlier)) = (self.options.dry_run, earlier) {
-            // In a dry run, the entries of the earlier file were not stored, so this file cannot be
-            // compared with them.
+            // In a dry run, the earlier file was not stored, so this file cannot be compared with
+            // its entries.
             let other = earlier.file.path.display();
             let reason = format!("{other} is the same segment; a dry run does not compare them");
             let key = Some(self.identity.key);

@@ -56,7 +56,7 @@ impl Copier<'_> {
     ///
     /// The result is true if the source's head has changed since the copy. It is also true if the
     /// destination's head has not changed. Otherwise only the destination has changed: it has lost
-    /// entries, or another writer has changed them. Copying the segment again would then hide the
+    /// entries, or another writer has written to it. Copying the segment again would then hide the
     /// change.
     pub(crate) fn is_behind(&self, copy: &SegmentCopy) -> bool {
         let head = |side| self.pair.segment(side, copy.key).head().ok();

@@ -77,9 +77,9 @@
 //!
 //! # What can be lost
 //!
-//! An acknowledged change is committed. Before the acknowledgment, the commit has waited for the
-//! disk or for standbys. The setting `synchronous_commit` of the transaction determines for which
-//! of them. [`PostgresStore::warnings`] reports settings of the server that can lose changes.
+//! An acknowledged change is committed. A commit can wait for the disk and for standbys before it
+//! is acknowledged. The setting `synchronous_commit` of the transaction determines this wait.
+//! [`PostgresStore::warnings`] reports settings of the server that can lose changes.
 //!
 //! | option | `synchronous_commit` | the server is killed | power cut | failover to an asynchronous standby | failover to a synchronous standby |
 //! |---|---|---|---|---|---|

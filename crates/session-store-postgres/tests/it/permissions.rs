@@ -1,5 +1,5 @@
 //! Tests of the permissions in the documentation: a login with these permissions can use the store,
-//! and needs each of them.
+//! and each permission is needed.
 
 use postgres::{Client, NoTls};
 use session_store_core::{Store, StoreError, StoreExt};

@@ -175,9 +175,9 @@ impl Run {
 
     /// Returns whether the sync of a file with entries failed.
     ///
-    /// Other failed syncs do not count, because a change may be acknowledged in spite of them: the
-    /// file store can lose its sidecar files, and SQLite ignores a failed sync of the database's
-    /// folder.
+    /// Other failed syncs do not count, because a change can be acknowledged after such a failure:
+    /// the file store can lose its sidecar files, and SQLite ignores a failed sync of the
+    /// database's folder.
     fn has_failed_sync(&self) -> Result<bool, Violation> {
         let storage = format!("<{}", self.folder.path().join("storage").display());
         let holds_entries =
