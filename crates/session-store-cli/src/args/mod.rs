@@ -53,6 +53,14 @@ Messages with --json
 
 ";
 
+const URL_OPTIONS: &str = "\
+A URL can have options after a question mark, such as sqlite:logs.db?durability=power
+  durability=power  of fs, sqlite and postgres: an acknowledged change survives a power cut
+  exclusive=true    of fs: only this program changes the store meanwhile, and appends are faster
+  busy_timeout=5s   of sqlite: the time to wait for another writer
+
+";
+
 const REFERENCES: &str = "\
 SESSION and SEGMENT are an id, its first characters, or the word latest for the one that was written
 last. This holds for all commands. Only a whole id can name a session or a segment that does not
@@ -504,7 +512,7 @@ fn after_help() -> String {
     let path = "an existing directory or SQLite database file, or, in commands that only";
     text += &format!("  {:<width$}  {path}\n", "PATH");
     text += &format!("  {:<width$}  read, a backup file of `export`\n\n", "");
-    text + REFERENCES + TIMES + PASSWORDS + JSON_MESSAGES + EXIT_STATUS
+    text + URL_OPTIONS + REFERENCES + TIMES + PASSWORDS + JSON_MESSAGES + EXIT_STATUS
 }
 
 #[cfg(test)]
