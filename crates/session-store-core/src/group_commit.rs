@@ -224,6 +224,11 @@ mod tests {
         thread::scope(|scope| {
             let (first, second) = (group.join(), group.arrive());
             let committing = scope.spawn(move || group.wait(&first, || (), |()| "together"));
+            let deadline = Instant::now() + LIMIT;
+            while !group.lock().is_committing {
+                assert!(Instant::now() < deadline, "the thread does not begin its commit");
+                thread::yield_now();
+            }
             // Leave the thread some time to commit too early.
             (0..100).for_each(|_| thread::yield_now());
             let second = second.join();
