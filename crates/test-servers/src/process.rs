@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::slice;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use test_deadlines::wait_until;
 
@@ -66,11 +67,11 @@ impl ServerProcess {
         end(&mut self.watchdog);
         // Stop the server first, so that it starts no further children during the kill. The signal
         // fails if the server has already ended.
-        signal("STOP", &[self.child.id().to_string()]);
+        signal(Signal::STOP, slice::from_ref(&self.id()));
         let children = self.children();
         end(&mut self.child);
-        signal("KILL", &children);
-        let has_ended = |id: &String| !Path::new("/proc").join(id).exists();
+        signal(Signal::KILL, &children);
+        let has_ended = |id: &Pid| !Path::new("/proc").join(id.to_string()).exists();
         wait_until("the children of a server to end", || children.iter().all(has_ended));
     }
 
@@ -80,17 +81,22 @@ impl ServerProcess {
         self.watchdog = spawn_watchdog(&self.child, self.folder.path());
     }
 
-    /// Sends the process and its children a signal, by the name that `kill -s` accepts.
-    pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(signal(name, slice::from_ref(&id)), "cannot send {name} to process {id}");
-        signal(name, &self.children());
+    /// Sends a signal to the process and its children.
+    pub(crate) fn signal(&self, sent: Signal) {
+        let id = self.id();
+        assert!(signal(sent, slice::from_ref(&id)), "cannot send {sent:?} to process {id}");
+        signal(sent, &self.children());
     }
 
-    fn children(&self) -> Vec<String> {
-        let id = self.child.id();
+    fn id(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    fn children(&self) -> Vec<Pid> {
+        let id = self.id();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
-        children.unwrap_or_default().split_whitespace().map(String::from).collect()
+        let parse = |id: &str| id.parse().ok().and_then(Pid::from_raw);
+        children.unwrap_or_default().split_whitespace().filter_map(parse).collect()
     }
 }
 
@@ -145,9 +151,9 @@ fn spawn_watchdog(server: &Child, folder: &Path) -> Child {
 }
 
 /// Sends a signal to several processes. Returns whether all processes received the signal.
-fn signal(name: &str, ids: &[String]) -> bool {
-    let status = Command::new("kill").args(["-s", name]).args(ids).stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
+fn signal(signal: Signal, ids: &[Pid]) -> bool {
+    // Not `all`, because every process must receive the signal.
+    ids.iter().filter(|id| kill_process(**id, signal).is_err()).count() == 0
 }
 
 /// Kills a process and waits for its end.

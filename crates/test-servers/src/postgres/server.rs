@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use postgres::{Client, NoTls};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::programs::{self, User};
@@ -147,12 +148,12 @@ impl PostgresServer {
     /// Stops all processes of the server until [`resume`](Self::resume). The connections of the
     /// server remain open.
     pub fn pause(&self) {
-        self.process.signal("STOP");
+        self.process.signal(Signal::STOP);
     }
 
     /// Lets a paused server continue.
     pub fn resume(&self) {
-        self.process.signal("CONT");
+        self.process.signal(Signal::CONT);
     }
 
     /// Ends all connections except the connection that sends the command. Returns the number of

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use redis::{Connection, RedisResult};
+use rustix::process::Signal;
 use tempfile::TempDir;
 use test_deadlines::wait_until;
 
@@ -159,12 +160,12 @@ impl RedisServer {
     /// Stops the server's process until [`resume`](Self::resume). The connections of the server
     /// remain open.
     pub fn pause(&self) {
-        self.process.signal("STOP");
+        self.process.signal(Signal::STOP);
     }
 
     /// Lets a paused server continue.
     pub fn resume(&self) {
-        self.process.signal("CONT");
+        self.process.signal(Signal::CONT);
     }
 
     fn wait_until_it_answers(&mut self) {
