@@ -5,13 +5,14 @@
 
 mod by_hand;
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use session_store_core::{SegmentId, SessionId, Store};
 use session_store_fs::FsStore;
 use session_store_migrate::{Migration, Opened, Phase, Progress};
 use session_store_redis::RedisStore;
-use session_store_sqlite::SqliteStore;
+use session_store_sqlite::{BulkLoad, SqliteStore};
 use test_servers::RedisServer;
 
 use crate::measure::{Side, in_turn};
@@ -47,7 +48,19 @@ fn fs_to_sqlite(plan: &Plan) -> Fallible<Vec<Measurement>> {
         FS_SQLITE,
         &|| {
             let into = plan.folder()?.join("store.db");
-            copied(&store, || Ok(SqliteStore::open_or_create(&into)?))
+            let load = Cell::new(Some(BulkLoad::create(&into)?));
+            let first = Cell::new(true);
+            copied(&store, || {
+                let new = load.take().ok_or("the store is opened twice only")?;
+                if first.replace(false) {
+                    let store = new.store().clone();
+                    load.set(Some(new));
+                    return Ok(store);
+                }
+                // The migration opens the store again to verify the copy, as the command does.
+                new.finish()?;
+                Ok(SqliteStore::open(&into)?)
+            })
         },
         &|| {
             let into = plan.folder()?;

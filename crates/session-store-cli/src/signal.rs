@@ -28,11 +28,15 @@ pub(crate) fn survive_file_size_limit() {
 struct Ending {
     /// A file to delete.
     temporary: Option<PathBuf>,
+    /// Gives a new database its name.
+    database: Option<FinishDatabase>,
     /// A phrase that says how the user can go on.
     next: Option<&'static str>,
 }
 
-static ENDING: Mutex<Ending> = Mutex::new(Ending { temporary: None, next: None });
+type FinishDatabase = Box<dyn FnOnce() -> Result<(), Failure> + Send>;
+
+static ENDING: Mutex<Ending> = Mutex::new(Ending { temporary: None, database: None, next: None });
 
 /// Makes SIGINT, SIGTERM or SIGHUP print what was done and `next`, which says how to go on, and end
 /// the program.
@@ -49,11 +53,33 @@ pub(crate) fn remove_at_end(temporary: PathBuf) {
     at_end(|ending| ending.temporary = Some(temporary));
 }
 
+/// Makes SIGINT, SIGTERM or SIGHUP finish a new database before the program ends, so that the
+/// copied part is kept. [`finish_database`] finishes it in a run without a signal.
+#[cfg(unix)]
+pub(crate) fn finish_database_at_end(
+    finish: impl FnOnce() -> Result<(), Failure> + Send + 'static,
+) {
+    at_end(|ending| ending.database = Some(Box::new(finish)));
+}
+
+/// Finishes the database of [`finish_database_at_end`], if it is not finished yet.
+///
+/// Holds the lock meanwhile. So a signal ends the program after the database has its name. If a
+/// signal came first, this call waits for the end of the program.
+pub(crate) fn finish_database() -> Result<(), Failure> {
+    let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    ending.database.take().map_or(Ok(()), |finish| finish())
+}
+
 fn at_end(change: impl FnOnce(&mut Ending)) {
     change(&mut ENDING.lock().unwrap_or_else(PoisonError::into_inner));
     // A second call fails, and the first handler reads the change.
     let _ = ctrlc::try_set_handler(|| {
-        let ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(failure)) = ending.database.take().map(|finish| finish()) {
+            failure.report();
+            ending.next = None;
+        }
         // Ignore an error, because the file may already have its final name.
         let _ = ending.temporary.as_ref().map(fs::remove_file);
         if let Some(next) = ending.next {

@@ -10,6 +10,8 @@ use session_store_migrate::backup::{Backup, is_compressed};
 
 use crate::failure::{Context, Failure};
 use crate::message::{Kind, note};
+#[cfg(unix)]
+use crate::signal::finish_database_at_end;
 
 /// Opens an existing store to read, and prints the warnings of its backend. A backup file is opened
 /// as a store, too.
@@ -27,6 +29,37 @@ pub(crate) fn open_to_write(url: &StoreUrl) -> Result<OpenStore, Failure> {
 pub(crate) fn open_or_create(url: &StoreUrl) -> Result<OpenStore, Failure> {
     require_writable(url)?;
     Ok(url.open_or_create().inspect(print_warnings)?)
+}
+
+/// Creates a database that is filled under a temporary name, if the URL is a path of SQLite that
+/// does not exist. Otherwise returns `None`.
+///
+/// The caller must not have handlers of signals, and must call [`finish_database`] after the last
+/// change.
+///
+/// [`finish_database`]: crate::signal::finish_database
+#[cfg(unix)]
+pub(crate) fn create_in_bulk(url: &StoreUrl) -> Option<Result<OpenStore, Failure>> {
+    use session_store::sqlite::BulkLoad;
+
+    let path = url.path().filter(|_| url.to_string().starts_with("sqlite:"))?;
+    let missing = path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    missing.then(|| {
+        let load = BulkLoad::create(path).context(|| format!("create {url}"))?;
+        if load.has_replaced() {
+            note(&format!("{url}: an earlier run was killed; its part of the copy is deleted"));
+        }
+        let store = OpenStore::wrap(load.store().clone(), url.clone());
+        let operation = format!("finish {url}");
+        finish_database_at_end(|| load.finish().context(|| operation));
+        Ok(store)
+    })
+}
+
+/// Other systems do not permit renaming an open file, so the database is created as usual.
+#[cfg(not(unix))]
+pub(crate) fn create_in_bulk(_: &StoreUrl) -> Option<Result<OpenStore, Failure>> {
+    None
 }
 
 /// Opens a store to write to. A missing store is created if `may_create` is true.

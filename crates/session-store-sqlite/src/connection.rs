@@ -25,6 +25,10 @@ const OLDEST_LIBRARY: i32 = 3_051_003;
 /// The journal mode in which readers and a writer do not block each other.
 const WAL_MODE: &str = "wal";
 
+/// The size of the page cache of a bulk load, in KiB.
+#[cfg(unix)]
+const BULK_CACHE_KIB: i32 = 64 << 10;
+
 /// The pause between two attempts, for locks that SQLite itself does not wait for.
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(1);
 
@@ -93,6 +97,23 @@ impl ConnectionSettings {
         // commit. The second sync would succeed and hide the loss, so the store runs its own
         // checkpoints.
         Ok(connection.pragma_update(None, "wal_autocheckpoint", 0)?)
+    }
+
+    /// Opens the only connection of a bulk load. An empty database becomes a store.
+    ///
+    /// The journal in memory makes it possible to roll a change back. A crash or an error of the
+    /// disk can leave the file corrupt. The cache is large, so that pages that change often are
+    /// written less often.
+    #[cfg(unix)]
+    pub(crate) fn open_bulk(&self) -> Result<Connection> {
+        let mut connection = self.connect()?;
+        self.configure(&connection)?;
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        connection.pragma_update(None, "journal_mode", "MEMORY")?;
+        connection.pragma_update(None, "synchronous", "OFF")?;
+        connection.pragma_update(None, "cache_size", -BULK_CACHE_KIB)?;
+        schema::check_or_create(&mut connection, &self.path, true)?;
+        Ok(connection)
     }
 
     fn connect(&self) -> rusqlite::Result<Connection> {

@@ -42,6 +42,8 @@ const LONGEST_UNSETTLED: Duration = Duration::from_millis(500);
 pub(crate) struct Database {
     pub(crate) settings: ConnectionSettings,
     pub(crate) files: Arc<OpenFiles>,
+    /// Whether this is a bulk load: `writer` has the only connection, and there is no WAL.
+    pub(crate) is_bulk: bool,
     /// The WAL that existed before the store was opened.
     earlier_wal: Option<WalStamp>,
     /// The connections for reads that are not in use.
@@ -66,6 +68,8 @@ pub(crate) struct Writer {
     /// Whether there are acknowledged changes that a power cut can lose.
     pub(crate) unsynced: bool,
     pub(crate) wal: WalLength,
+    /// Whether a write of a bulk load has failed with an error that can damage the file.
+    pub(crate) is_doubtful: bool,
 }
 
 impl Writer {
@@ -127,11 +131,38 @@ impl Database {
         earlier_wal: Option<WalStamp>,
         connection: Option<Connection>,
     ) -> Self {
-        let writer =
-            Writer { connection, has_changed: false, unsynced: false, wal: WalLength::new() };
+        let writer = Writer {
+            connection,
+            has_changed: false,
+            unsynced: false,
+            wal: WalLength::new(),
+            is_doubtful: false,
+        };
         let writer = Mutex::new(writer);
         let (idle_readers, reading, has_read, group) = Default::default();
-        Self { settings, files, earlier_wal, idle_readers, reading, has_read, writer, group }
+        Self {
+            settings,
+            files,
+            is_bulk: false,
+            earlier_wal,
+            idle_readers,
+            reading,
+            has_read,
+            writer,
+            group,
+        }
+    }
+
+    /// Opens a new database for a bulk load, with a single connection.
+    #[cfg(unix)]
+    pub(crate) fn open_bulk(settings: ConnectionSettings) -> Result<Self> {
+        // The files are not compared with those of other handles, because the database gets
+        // another name later.
+        let files = Arc::new(OpenFiles::unshared(&settings.path)?);
+        let connection = settings.open_bulk()?;
+        let mut database = Self::new(settings, files, None, Some(connection));
+        database.is_bulk = true;
+        Ok(database)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -145,6 +176,9 @@ impl Database {
         query: impl Fn(&Connection) -> Result<T>,
     ) -> Result<T, StoreError> {
         self.locate_errors(operation, || {
+            if self.is_bulk {
+                return self.read_in_bulk(query);
+            }
             self.files.check()?;
             let _reading = self.reading.read().unwrap_or_else(PoisonError::into_inner);
             let idle = lock(&self.idle_readers).pop();

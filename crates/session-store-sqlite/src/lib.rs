@@ -37,6 +37,8 @@
 //! foreign keys therefore have no effect. A database is refused if its tables differ from the
 //! tables of a store ([L4](session_store_core::contract#l4)).
 //!
+//! A `BulkLoad` fills a new database under the name `PATH.partial`, without these two files.
+//!
 //! # Full disks
 //!
 //! On a full disk a call returns an error and changes nothing. There is an exception if the file
@@ -105,6 +107,9 @@
 //! An entry can have about 10^9 bytes, SQLite's default limit for a row. A log can have 2^32 - 1
 //! entries, and a database 2^31 - 1 logs and traces.
 
+mod bulk;
+#[cfg(unix)]
+mod bulk_load;
 mod change_time;
 mod connection;
 mod database;
@@ -131,6 +136,8 @@ mod wal_check;
 mod wal_length;
 mod write;
 
+#[cfg(unix)]
+pub use bulk_load::BulkLoad;
 pub use error::is_malformed;
 pub use file::is_sqlite_file;
 pub use options::SqliteOptions;

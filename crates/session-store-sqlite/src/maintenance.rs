@@ -308,7 +308,7 @@ fn rebuild_indexes(connection: &Connection) -> Result<Finding> {
 }
 
 /// Returns the messages of SQLite's own check. A sound database has no messages.
-fn integrity_errors(connection: &Connection) -> Result<Vec<String>> {
+pub(crate) fn integrity_errors(connection: &Connection) -> Result<Vec<String>> {
     let messages = select_all(connection, "PRAGMA integrity_check", (), |row| row.get(0))?;
     Ok(messages.into_iter().filter(|message: &String| message != "ok").collect())
 }

@@ -53,13 +53,7 @@ impl OpenFiles {
     /// connections of a process use one `-shm` file, so a new connection would use the removed
     /// `-shm` file together with a new WAL.
     pub(crate) fn new(path: &Path) -> io::Result<Arc<Self>> {
-        let [wal, shm] = SIDECARS.map(|ending| sidecar(path, ending));
-        let sidecars = [wal?, shm?];
-        let is_link = fs::symlink_metadata(path)?.is_symlink();
-        let folder = path.parent().filter(|_| !is_link).map(Path::to_owned);
-        let (path, database) = (path.to_owned(), FileId::at(path)?);
-        let files = Self { path, database, sidecars, folder, opened: Mutex::default() };
-        let files = Arc::new(files);
+        let files = Arc::new(Self::unshared(path)?);
         let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
         handles.retain(|handle| handle.strong_count() > 0);
         for other in handles.iter().filter_map(Weak::upgrade) {
@@ -69,6 +63,16 @@ impl OpenFiles {
         }
         handles.push(Arc::downgrade(&files));
         Ok(files)
+    }
+
+    /// Records the database file as [`new`](Self::new) does, without regard to other handles.
+    pub(crate) fn unshared(path: &Path) -> io::Result<Self> {
+        let [wal, shm] = SIDECARS.map(|ending| sidecar(path, ending));
+        let sidecars = [wal?, shm?];
+        let is_link = fs::symlink_metadata(path)?.is_symlink();
+        let folder = path.parent().filter(|_| !is_link).map(Path::to_owned);
+        let (path, database) = (path.to_owned(), FileId::at(path)?);
+        Ok(Self { path, database, sidecars, folder, opened: Mutex::default() })
     }
 
     /// Fails if the database or one of its sidecar files is not at its path.

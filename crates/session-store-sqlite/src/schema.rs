@@ -179,6 +179,13 @@ pub(crate) fn check_size(connection: &Connection, text: &str) -> Result<()> {
     if size > limit { Err(StoreError::TooLarge { size, limit }.into()) } else { Ok(()) }
 }
 
+/// Returns whether a file that starts with these bytes has the mark of a store.
+#[cfg(unix)]
+pub(crate) fn is_header_of_store(header: &[u8]) -> bool {
+    header.starts_with(b"SQLite format 3\0")
+        && header.get(68..72) == Some(&APPLICATION_ID.to_be_bytes())
+}
+
 /// Creates the tables.
 fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

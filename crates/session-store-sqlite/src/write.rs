@@ -33,6 +33,9 @@ impl Database {
         change: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T, StoreError> {
         self.locate_errors(operation, || {
+            if self.is_bulk {
+                return self.write_in_bulk(change);
+            }
             if self.settings.durability == Durability::Power {
                 return self.write_in_group(change);
             }
@@ -49,9 +52,14 @@ impl Database {
     /// commit under `FULL` syncs the whole file, not only its own frames. Changes that have left
     /// the WAL are durable already: under every setting but `OFF`, SQLite syncs the database before
     /// it reuses the WAL.
+    ///
+    /// In a bulk load the call has no effect, because the end of the load syncs the file.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         self.locate_errors("sync changes", || {
             let mut writer = lock(&self.writer);
+            if self.is_bulk {
+                return writer.bulk_connection().map(drop);
+            }
             self.end_group(&mut writer);
             self.settings.wal.check()?;
             // A read that ends after this swap is not covered. The next sync covers it.

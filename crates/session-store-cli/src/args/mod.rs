@@ -218,6 +218,9 @@ pub(crate) enum Command {
     /// running the command again. A segment or pod that differs is reported and not overwritten,
     /// unless --on-conflict is given. Other programs can write to FROM during the copy.
     ///
+    /// A SQLite file that does not exist yet is written as PATH.partial, and renamed before the
+    /// comparison. If the command is killed, the next run deletes this file and starts again.
+    ///
     /// Data that FROM contains but does not list, such as a trace without a log, is named and not
     /// copied.
     ///

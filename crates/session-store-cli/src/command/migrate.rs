@@ -14,8 +14,8 @@ use crate::migration::report_file::ReportFile;
 use crate::migration::{exit, text};
 use crate::output::Output;
 use crate::progress::Bar;
-use crate::signal::{StopSignal, explain_end};
-use crate::store::{open, open_or_create, open_or_empty, reopener};
+use crate::signal::{StopSignal, explain_end, finish_database};
+use crate::store::{create_in_bulk, open, open_or_create, open_or_empty, reopener};
 
 pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let [from, to] = [&args.from, &args.to].map(StoreUrl::to_string);
@@ -56,10 +56,22 @@ fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
     let selection = args.selection.resolve(&from)?;
     // Check the selection before creating the destination.
     selection.check_source(&from).context(operation)?;
-    let to = if args.dry_run { open_or_empty(&args.to)? } else { open_or_create(&args.to)? };
+    let to = match args {
+        MigrateArgs { dry_run: true, .. } => open_or_empty(&args.to)?,
+        MigrateArgs { follow: true, .. } => open_or_create(&args.to)?,
+        // Nothing can read the new file before the end, so `--follow` does not use this.
+        _ => create_in_bulk(&args.to).unwrap_or_else(|| open_or_create(&args.to))?,
+    };
     let (reopen_from, reopen_to) = (reopener(&from), reopener(&to));
     let migration = Migration::new(from, to)
-        .reopen(|| Ok(reopen_from()?), || Ok(reopen_to()?))
+        .reopen(
+            || Ok(reopen_from()?),
+            || {
+                // The proof must read the file that the user gets.
+                finish_database()?;
+                Ok(reopen_to()?)
+            },
+        )
         .select(selection)
         .jobs(args.jobs.at_once.get())
         .on_conflict(match args.on_conflict {
@@ -75,6 +87,8 @@ fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
         let migration = migration.progress(move |event| bar.show_event(&event));
         if args.dry_run { migration.dry_run() } else { migration.run() }
     };
+    // A run that fails before the proof has not finished the database.
+    finish_database()?;
     report.context(operation)
 }
 

@@ -7,6 +7,8 @@ use session_store_core::{LogEntry, SegmentId, SessionId};
 use session_store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
+#[cfg(unix)]
+mod bulk_load;
 mod concurrent;
 mod conformance;
 mod corrupt;

@@ -31,6 +31,10 @@ fn kill_and_resume(
     let random = RandomState::new();
     while tally.during < kills() {
         let url = place.url(to);
+        if to == Backend::Sqlite {
+            // A copy to a new file starts again after a kill, and has a test of its own.
+            session_store::open_or_create(&url).expect("the destination can be created");
+        }
         let mut copied = 0;
         while tally.during < kills() {
             let moment = random.hash_one((tally.copies, tally.during, tally.after)) as usize;

@@ -9,6 +9,8 @@ mod contents;
 mod disk_full;
 mod follow;
 mod killed;
+#[cfg(target_os = "linux")]
+mod new_file;
 mod running;
 mod server_lost;
 
