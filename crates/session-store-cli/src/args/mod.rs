@@ -38,7 +38,7 @@ Exit status
        pods ls cannot read a part of a store, it reports the part on standard error, prints the
        rest, and ends with this status
   4    the store, session, segment or pod does not exist
-  130  interrupted by a signal
+  130  interrupted by SIGINT (Ctrl-C), and 143 ended by SIGTERM
   141  the reader of standard output closed it";
 
 const JSON_MESSAGES: &str = "\

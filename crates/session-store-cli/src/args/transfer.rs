@@ -49,7 +49,7 @@ pub(crate) struct ImportArgs {
     /// Do not take files that match this pattern (can be repeated)
     #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     pub(crate) exclude: Vec<String>,
-    /// Print only what was not imported
+    /// Print only what was not imported, and each salvaged line
     #[arg(short, long)]
     pub(crate) quiet: bool,
     #[command(flatten)]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use session_store::{Store, StoreUrl};
 use session_store_import::{
-    Discovered, Environment, Event, Filter, Import, Options, Summary, UnitReport, discover,
+    Discovered, Environment, Event, Filter, Import, Oddities, Options, Summary, UnitReport,
+    discover,
 };
 
 use crate::args::ImportArgs;
@@ -105,7 +106,8 @@ impl Printer<'_> {
     /// without any oddity are only counted in the summary.
     fn is_shown(&self, report: &UnitReport) -> bool {
         if self.quiet {
-            return !report.state.is_clean();
+            let Oddities { unfinished, salvaged, .. } = &report.oddities;
+            return !report.state.is_clean() || unfinished.is_some() || !salvaged.is_empty();
         }
         !self.out.is_terminal() || self.out.is_json() || report.is_notable()
     }

@@ -70,7 +70,8 @@ fn restore(
         .jobs(1)
         .progress(move |event| bar.show_event(&event));
     let mut report = migration.run().context(operation)?;
-    // The parts that the backup lacks are not a failure of the restore. They are listed below.
+    // The findings name the parts that the backup lacks. The manifest lists these parts too, with
+    // the selected ones alone.
     report.findings.clear();
 
     retain_selected(&mut manifest, &report);
@@ -81,14 +82,17 @@ fn restore(
         .chain(problems.iter().cloned())
         .chain([text::copy_summary(&report, &args.store.to_string())]);
     let json = ReportJson {
-        complete: report.is_complete(),
+        complete: report.is_complete() && manifest.missing.is_empty(),
         contents: Contents::of(&manifest),
         entries_written: report.entries_copied(),
         missing: &manifest.missing,
         problems: &problems,
     };
     out.report(&json, lines)?;
-    Ok(exit(&report))
+    Ok(match exit(&report) {
+        Exit::Done => Exit::done_if(json.complete),
+        incomplete => incomplete,
+    })
 }
 
 /// Returns the selection of the sessions that the user has named.

@@ -137,7 +137,9 @@ fn a_corrupt_segment_is_reported_and_the_rest_is_exported() {
     let path = format!("damaged/{SESSION}/{SEGMENT}.jsonl");
     let kept = format!("its damaged file is in the backup: {path}");
     assert!(ended.stdout.contains(&kept), "{}", ended.stdout);
-    let restored = run(["restore", &file, &to]).ok();
+    let ended = run(["restore", &file, &to]);
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(1), ""));
+    let restored = ended.stdout;
     assert!(restored.starts_with(&format!("not restored: segment {SEGMENT}")), "{restored}");
     assert!(restored.contains(&kept), "{restored}");
     let checked = run(["check", &file]);

@@ -341,6 +341,9 @@ fn a_quiet_import_prints_only_what_was_not_imported() {
     logs.put(&format!("{G}.jsonl"), "[1]\n");
     let ended = logs.import(&["--quiet"]);
     assert_eq!((ended.status, ended.stdout.lines().count()), (Some(1), 2), "{}", ended.stdout);
+    logs.put(&format!("{G}.jsonl"), "[1]\n{}\n");
+    let salvaged = logs.import(&["--quiet", "--salvage"]).ok();
+    assert!(salvaged.contains("line 1: skipped"), "{salvaged}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::mem;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -244,8 +245,15 @@ impl<'a> Segment<'a> {
         let Some(log) = self.open(kind)? else { return Ok(None) };
         log.scan_skipped()?;
         let bytes = log.state.index.torn();
-        let is_interrupted_cut = log.state.epoch.is_some_and(|epoch| epoch.cut == bytes.start);
-        Ok((!bytes.is_empty()).then_some(TornTail { bytes, is_interrupted_cut }))
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        // A write that was torn after a complete truncation begins at the mark too, but not with a
+        // NUL byte.
+        let mut first = [1];
+        log.file.read_exact_at(&mut first, bytes.start).context("read", &log.path)?;
+        let is_at_mark = log.state.epoch.is_some_and(|epoch| epoch.cut == bytes.start);
+        Ok(Some(TornTail { bytes, is_interrupted_cut: is_at_mark && first == [0] }))
     }
 
     /// Returns the log and the checkpoint at which a new handle would start its scan.

@@ -234,6 +234,18 @@ fn repair_writes_missing_lookup_hints_and_keeps_the_results_of_lookups() {
 }
 
 #[test]
+fn a_write_that_was_torn_after_a_truncation_is_not_an_interrupted_truncation() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    (0..3).for_each(|_| fixture.append(&store, "{}"));
+    store.truncate(fixture.session, fixture.segment, 2).unwrap();
+    fs::write(fixture.log(), "{}\n{}\n{\"torn").unwrap();
+    let found = check(&store);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].cause.contains("incomplete entry"), "{found:?}");
+}
+
+#[test]
 fn checking_another_programs_directory_writes_nothing() {
     let fixture = Fixture::holding("{}\n");
     let store = fixture.open();
