@@ -77,10 +77,10 @@ pub(crate) fn signed_trace(writer: usize, n: usize) -> TraceEntry {
     trace(signed(writer, n, odd_padding(n) % 20_011).as_json())
 }
 
-/// Returns a padding of up to 64 KiB, mostly a small one.
+/// Returns the number of bytes of a padding, up to 64 KiB.
 ///
-/// No padding is a multiple of a page, because writes that end at a page boundary can hide a torn
-/// entry.
+/// Entries of these sizes do not end at the boundary of a page. A write that ends at such a
+/// boundary can hide a torn entry.
 pub(crate) fn odd_padding(n: usize) -> usize {
     const PADDINGS: [usize; 8] = [1, 13, 4_093, 0, 257, 16_381, 31, 65_521];
     PADDINGS[n % PADDINGS.len()]

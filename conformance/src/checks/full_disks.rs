@@ -69,14 +69,14 @@ pub(crate) fn a5_a_full_disk_changes_nothing(run: &Run<'_>) -> CheckResult {
 /// A change that needs more space than the disk has.
 struct FailingChange<'a> {
     name: &'static str,
-    /// The log that would have the large entry at its end.
+    /// The log that has the large entry at its end if the change succeeds.
     log: Option<TestLog<'a>>,
     call: &'a dyn Fn() -> Result<(), StoreError>,
 }
 
-/// Makes changes to a log of the entries 0 to 2. Fails unless each change fails, and appends work
-/// afterwards. A failed change must change nothing, except that a batch can store its first entry,
-/// number 7.
+/// Makes changes to a log of the entries 0 to 2. Each change must fail. After each failed change,
+/// an append must succeed. A failed change must change nothing, except that a batch can store its
+/// first entry, number 7.
 fn must_go_on(log: TestLog<'_>, changes: &[FailingChange<'_>]) -> CheckResult {
     let mut expected = numbered(0..3);
     for (n, FailingChange { name, log: changed, call }) in (3..).zip(changes) {
@@ -99,7 +99,7 @@ fn must_go_on(log: TestLog<'_>, changes: &[FailingChange<'_>]) -> CheckResult {
         log.must_read(&expected, &format!("the log after {name} failed"))?;
         log.append(&nth(n))?;
         expected.push(nth(n));
-        log.must_hold(&expected, &format!("an append of the same handle after {name} failed"))?;
+        log.must_hold(&expected, &format!("the log after {name} failed and an append succeeded"))?;
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ pub(crate) fn a5_conditions_on_a_full_disk(run: &Run<'_>) -> CheckResult {
     sibling.must_be_absent("a segment that was not created on a full disk")?;
     let expected = [log.read_all()?, numbered(8..10)].concat();
     let head = log.append_if(log.head()?, &numbered(8..10))?;
-    log.must_hold(&expected, "append_if of the same handle after others failed")?;
+    log.must_hold(&expected, "the log after earlier changes failed and append_if succeeded")?;
     ensure_eq(&log.head()?, &Some(head), "the head that append_if returned")
 }
 
@@ -186,7 +186,12 @@ pub(crate) fn a5_pods_on_a_full_disk(run: &Run<'_>) -> CheckResult {
         must_list(&store, slice::from_ref(&name), "the pods after put_pod failed")?;
         kept = pod(format!(r#"{{"v":{round}}}"#));
         pods.put_pod(&name, &kept)?;
-        must_be(&store, &name, Some(&kept), "a pod that the same handle puts after others failed")?;
+        must_be(
+            &store,
+            &name,
+            Some(&kept),
+            "a pod after earlier calls failed and put_pod succeeded",
+        )?;
     }
     ensure_eq(&pods.delete_pod(&name)?, &true, "deleting a pod after put_pod failed")?;
     must_list(&store, &[], "the pods after the delete")

@@ -1,5 +1,5 @@
-//! Checks of sections A, S and P of the contract: segments with the same id are separate, and data
-//! that refers to a deleted session remains.
+//! Checks of sections A, S, P and X of the contract: segments with the same id are separate, and
+//! data that refers to a deleted session remains.
 
 use session_store_core::{
     Capability, ListOptions, LogEntry, Pod, SegmentId, SegmentKey, Store, StoreError,
@@ -130,7 +130,11 @@ pub(crate) fn s1_the_same_ids_in_two_storages(run: &Run<'_>) -> CheckResult {
     ] {
         change(theirs)?;
         theirs.must_hold(&numbered(50..50 + n), "the log in the other storage")?;
-        ensure_eq(&theirs.info()?.map(|info| info.head), &theirs.head()?, "the facts there")?;
+        ensure_eq(
+            &theirs.info()?.map(|info| info.head),
+            &theirs.head()?,
+            "the head in the SegmentInfo of the other storage",
+        )?;
         ours.must_hold(&numbered(0..5), "the log in the first storage")?;
     }
     let listed: Vec<SegmentKey> =
@@ -169,7 +173,10 @@ pub(crate) fn p1_pods_outlive_deletes(run: &Run<'_>) -> CheckResult {
     for (name, _) in &pointing {
         pods.delete_pod(name)?;
     }
-    log.must_hold(&numbered(0..1), "the segment after the pods with its ids as names were deleted")
+    log.must_hold(
+        &numbered(0..1),
+        "the segment after the deletion of pods that were named by its ids",
+    )
 }
 
 /// Returns ids that are equal in most of their bytes, and the ids at both ends of the range.

@@ -79,8 +79,9 @@ impl Client {
 
     /// Waits until all changes that this handle has acknowledged or read are on disk.
     ///
-    /// When a commit is on disk, all earlier commits are on disk too. If the server has lost a
-    /// change in a crash, the row of the change's writer has an earlier number again.
+    /// When a commit is on disk, all earlier commits are on disk too. So this call makes a commit
+    /// and waits for it. The call fails if the server has lost a change in a crash: the row of the
+    /// writer then has a smaller sequence number than the last acknowledged change.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         let has_read = self.has_read.swap(false, Ordering::AcqRel);
         let synced = self.sync_changes(has_read);
@@ -212,8 +213,9 @@ impl Client {
     }
 }
 
-/// A statement for a sync that compares writers. It also writes something, because the commit of a
-/// transaction that changes nothing does not wait for the disk.
+/// The statement of a sync. It compares the sequence number of each writer with the number of its
+/// last acknowledged change. It also writes something, because the commit of a transaction that
+/// changes nothing does not wait for the disk.
 const SYNC: &str = "WITH power AS MATERIALIZED (SELECT {power})
     UPDATE {s}.writer SET changed = now()
     FROM unnest($1::uuid[], $2::bigint[]) AS last (token, sequence), power

@@ -1,7 +1,7 @@
 //! The rule that modules of a crate do not refer to each other in a circle.
 //!
 //! The reason: to understand one module of a circle, a reader must read all modules of the circle.
-//! The rule examines the paths that begin with `crate` or `super`. If such a path names a
+//! The rule examines the paths that begin with `crate`, `super` or `self`. If such a path names a
 //! re-export, the rule follows it to the module that defines the name.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,7 +108,7 @@ impl Crate {
     }
 }
 
-/// The paths in a file that begin with `crate` or `super`, from the root of the crate.
+/// The paths in a file that begin with `crate`, `super` or `self`, from the root of the crate.
 #[derive(Default)]
 struct References {
     module: Module,
@@ -117,8 +117,8 @@ struct References {
 }
 
 impl References {
-    /// Returns the path from the root of the crate. `is_use` allows a path that begins with a
-    /// module beside the current one, as in `pub use error::StoreError`.
+    /// Returns the path from the root of the crate. With `is_use`, the path can also begin with a
+    /// child of the current module, as in `pub use error::StoreError`.
     fn absolute(&self, path: &[String], is_use: bool) -> Option<Vec<String>> {
         let ups = path.iter().take_while(|segment| *segment == "super").count();
         let (base, rest) = match path.first()?.as_str() {
@@ -162,7 +162,8 @@ impl References {
 
 impl<'a> Visit<'a> for References {
     fn visit_item_mod(&mut self, item: &'a ItemMod) {
-        // Tests inside of a file can refer to anything.
+        // A module with a condition is taken for the tests of the file, which can refer to
+        // anything.
         let is_test = item.attrs.iter().any(|attribute| attribute.path().is_ident("cfg"));
         if !is_test {
             visit::visit_item_mod(self, item);
