@@ -13,16 +13,20 @@ use crate::message::{Kind, note};
 #[cfg(unix)]
 use crate::signal::finish_database_at_end;
 
-/// Opens an existing store to read, and prints the warnings of its backend. A backup file is opened
-/// as a store, too.
+/// Opens an existing store to read. A backup file is opened as a store, too.
 pub(crate) fn open(url: &StoreUrl) -> Result<OpenStore, Failure> {
-    open_quietly(url).inspect(print_warnings)
+    let Some(path) = backup_file(url) else {
+        return url.open().map_err(|error| named_file(url, error.into()));
+    };
+    let operation = || format!("open {url}");
+    let backup = Backup::view(File::open(path).context(operation)?).context(operation)?;
+    Ok(OpenStore::wrap(backup, url.clone()))
 }
 
 /// Opens an existing store to write to, and prints the warnings of its backend.
 pub(crate) fn open_to_write(url: &StoreUrl) -> Result<OpenStore, Failure> {
     require_writable(url)?;
-    open(url)
+    open(url).inspect(print_warnings)
 }
 
 /// Opens a store to write to, and prints the warnings of its backend. A missing store is created.
@@ -65,15 +69,6 @@ pub(crate) fn create_in_bulk(_: &StoreUrl) -> Option<Result<OpenStore, Failure>>
 /// Opens a store to write to. A missing store is created if `may_create` is true.
 pub(crate) fn open_to_change(url: &StoreUrl, may_create: bool) -> Result<OpenStore, Failure> {
     if may_create { open_or_create(url) } else { open_to_write(url) }
-}
-
-fn open_quietly(url: &StoreUrl) -> Result<OpenStore, Failure> {
-    let Some(path) = backup_file(url) else {
-        return url.open().map_err(|error| named_file(url, error.into()));
-    };
-    let operation = || format!("open {url}");
-    let backup = Backup::view(File::open(path).context(operation)?).context(operation)?;
-    Ok(OpenStore::wrap(backup, url.clone()))
 }
 
 /// Returns an error that describes the file if the URL leads to a file of another kind.
@@ -134,7 +129,9 @@ pub(crate) fn change<T>(
     }
 }
 
-fn print_warnings(store: &OpenStore) {
+/// Prints the warnings of the backend, such as a server that does not keep changes after a crash.
+/// They are about changes, so commands that only read do not print them, except `check`.
+pub(crate) fn print_warnings(store: &OpenStore) {
     for warning in store.warnings() {
         note(&format!("{}: warning: {warning}", store.url()));
     }
@@ -158,7 +155,7 @@ pub(crate) fn reopener(store: &OpenStore) -> impl FnOnce() -> Result<OpenStore, 
     let url = store.url().clone();
     let is_persistent = store.capabilities().has(Capability::Persistent);
     let in_memory = (!is_persistent).then(|| store.clone());
-    move || in_memory.map_or_else(|| open_quietly(&url), Ok)
+    move || in_memory.map_or_else(|| open(&url), Ok)
 }
 
 /// Returns the ids of all sessions.

@@ -17,7 +17,7 @@ use crate::output::Output;
 use crate::reference::Reference;
 use crate::segment::{Line, lines};
 use crate::signal::explain_end;
-use crate::store::{list_segments, list_sessions, open, unknown_session};
+use crate::store::{list_segments, list_sessions, open, print_warnings, unknown_session};
 use crate::text::{quoted, wrapped};
 
 /// The number of characters of a line of text, unless a word is longer.
@@ -96,6 +96,7 @@ impl Scope {
 pub(crate) fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
     explain_end("nothing was changed; run the same command again");
     let store = open(&args.store)?;
+    print_warnings(&store);
     let summary = Check::new(&store, Scope::Store, out).run()?;
     out.answer(&summary)?;
     Ok(Exit::done_if(summary.faults == 0))

@@ -4,6 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use test_servers::RedisServer;
 
 use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, run};
 
@@ -119,4 +120,19 @@ fn the_printed_command_repairs_the_fault() {
 fn a_store_without_repairs_is_refused() {
     let message = run(["repair", "memory:"]).refused(3);
     assert!(message.contains("has no repair"), "{message}");
+}
+
+/// The server of the tests has no append-only file, so a crash of the server can lose changes.
+#[test]
+fn warnings_of_the_backend_are_for_commands_that_write_and_for_check() {
+    let server = RedisServer::start_in_memory(&[]);
+    let url = server.url();
+    let create = ["create", &url, "--session", SESSION, "--segment", SEGMENT];
+    assert!(run(create).stderr.contains("warning: "));
+    assert!(run(["check", &url]).stderr.contains("warning: "));
+    for command in [&["ls"][..], &["tree"], &["stat"], &["show", SEGMENT], &["count", SEGMENT]] {
+        let mut arguments = vec![command[0], &url];
+        arguments.extend(&command[1..]);
+        assert_eq!(run(arguments).stderr, "", "{command:?}");
+    }
 }
