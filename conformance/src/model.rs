@@ -96,8 +96,8 @@ pub(crate) const MODEL: Check = Check {
     body: agrees_with_the_model,
 };
 
-/// Runs random sequences, each on a fresh storage, and shrinks a failing sequence. The last run of
-/// the shortest sequence is in `run`.
+/// Runs random sequences, each on a fresh storage, and shrinks a failing sequence. Plays
+/// the shortest sequence once more on `run`, so that `run` has its report and its data.
 fn agrees_with_the_model(run: &Run<'_>) -> CheckResult {
     let config = Config { cases: SEQUENCES, failure_persistence: None, ..Config::default() };
     let bytes: Vec<_> = run.seed().to_le_bytes().into_iter().cycle().take(32).collect();
@@ -338,7 +338,7 @@ impl Model {
         ensure_eq(&size, &size_of(entries), "the size in the facts")
     }
 
-    /// Compares logs, facts, listings and pods with the model, for every id that a step may have
+    /// Compares logs, traces, facts and listings with the model, for every id that a step may have
     /// used.
     fn must_be_all_of(&self, store: &RecordingStore, ids: &Ids) -> CheckResult {
         for session_id in ids.sessions {

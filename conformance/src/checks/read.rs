@@ -256,7 +256,11 @@ pub(crate) fn r6_the_traits_body_agrees(run: &Run<'_>) -> CheckResult {
                 (own.read_page(start, max_bytes)?, provided.read_page(start, max_bytes)?);
             ensure_entries(&own.entries, &provided.entries, "the provided read_page")?;
             let counts = (own.head.entries(), provided.head.entries());
-            ensure_eq(&counts.0, &counts.1, "the count in the head and in the provided head")?;
+            ensure_eq(
+                &counts.0,
+                &counts.1,
+                "the count in the head of read_page and of the provided read_page",
+            )?;
         }
     }
     provided.append_all(&[entry("{}"), entry("{}")])?;

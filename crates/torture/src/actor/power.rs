@@ -29,7 +29,7 @@ const CUTS: usize = 10;
 /// small disk.
 const CALLS: usize = 200;
 
-/// The usual limit for the delay of a power cut after the start of a call. A call with a sync
+/// Most power cuts are at most this time after the start of a call, because a call with a sync
 /// seldom takes longer.
 const USUAL_DELAY: Duration = Duration::from_millis(3);
 
