@@ -86,7 +86,7 @@ impl ModeLock {
         Ok(lock)
     }
 
-    /// Returns whether the last check was [`CHECK_INTERVAL`] ago.
+    /// Returns whether the last check was at least [`CHECK_INTERVAL`] ago.
     pub(crate) fn is_check_due(&self) -> bool {
         let checked = Duration::from_millis(self.checked_ms.load(Ordering::Relaxed));
         self.taken.elapsed() >= checked + CHECK_INTERVAL

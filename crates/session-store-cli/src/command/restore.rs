@@ -70,8 +70,8 @@ fn restore(
         .jobs(1)
         .progress(move |event| bar.show_event(&event));
     let mut report = migration.run().context(operation)?;
-    // The findings name the parts that the backup lacks. The manifest lists these parts too, with
-    // the selected ones alone.
+    // The findings name every part that the backup lacks, even if it was not selected. The parts
+    // that were selected are listed below, from the manifest.
     report.findings.clear();
 
     retain_selected(&mut manifest, &report);
