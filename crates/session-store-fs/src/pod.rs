@@ -270,6 +270,8 @@ impl PodStore for FsStore {
 
     fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
         let directory = &self.directory;
+        // An earlier deletion whose sync failed can have left no pod, and is still not durable.
+        directory.syncs.check()?;
         // The search comes before `prepare`, because a deletion that finds no pod writes nothing.
         if directory.folders_of(name)?.is_empty() {
             return Ok(false);

@@ -446,6 +446,8 @@ impl Store for FsStore {
     }
 
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
+        // An earlier deletion whose sync failed can have left no file, and is still not durable.
+        self.directory.syncs.check()?;
         let files = list_consistent(&self.replacements, || self.directory.files(session_id))?;
         let segments: BTreeSet<_> = files.into_iter().map(|(id, _)| id).collect();
         let mut found = false;
@@ -470,6 +472,24 @@ mod tests {
 
     use super::*;
     use crate::FsOptions;
+
+    #[test]
+    fn after_a_failed_sync_a_deletion_fails_even_if_nothing_is_left_to_delete() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FsStore::open_or_create(folder.path()).unwrap();
+        let (name, session_id) = ("pod".parse().unwrap(), SessionId::new());
+        assert!(!store.delete_pod(&name).unwrap());
+        assert!(!store.delete_session(session_id).unwrap());
+
+        store
+            .directory
+            .syncs
+            .run(folder.path(), || Err(std::io::Error::other("lost")))
+            .unwrap_err();
+        store.delete_pod(&name).unwrap_err();
+        store.delete_session(session_id).unwrap_err();
+        store.delete_segment(session_id, SegmentId::new()).unwrap_err();
+    }
 
     #[rstest]
     fn a_sync_covers_what_the_handle_has_read(
