@@ -7,6 +7,7 @@
 mod allocations;
 mod args;
 mod command;
+mod concurrent;
 mod entries;
 mod fs;
 mod growth;
@@ -83,8 +84,9 @@ fn run(args: &Args) -> Done {
 fn all() -> impl Iterator<Item = Bench> {
     let backends = fs::BENCHES.into_iter().chain(sqlite::BENCHES).chain(postgres::BENCHES);
     let backends = backends.chain(redis::BENCHES);
-    let others = memory::BENCHES.into_iter().chain(allocations::BENCHES).chain(migrate::BENCHES);
-    backends.chain(others).chain(protocol::BENCHES).chain(command::BENCHES)
+    let others = memory::BENCHES.into_iter().chain(allocations::BENCHES).chain(concurrent::BENCHES);
+    let programs = migrate::BENCHES.into_iter().chain(protocol::BENCHES).chain(command::BENCHES);
+    backends.chain(others).chain(programs)
 }
 
 /// Returns the benchmarks whose names contain a filter, or all if there is no filter.

@@ -8,6 +8,7 @@ use crate::allocations::counted;
 use crate::measure::{Side, Spread, in_turn, timed};
 use crate::measurement::{Detail, Goal, Measurement, Unit};
 use crate::plan::{Bench, Plan};
+use crate::sessions::HasStore;
 
 pub(crate) const BENCHES: [Bench; 1] = [Bench {
     name: "memory/read_all",
@@ -43,4 +44,14 @@ fn run(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let times = in_turn(plan.rounds(40), [ours, floor])?;
     let what = format!("{} {}", entries.len(), load.name);
     Ok(vec![copied, Measurement::speed(BENCHES[0].name, what, entries.len(), &times)])
+}
+
+impl HasStore for MemoryStore {
+    fn store(&self) -> &dyn Store {
+        self
+    }
+
+    fn another_handle(&self) -> Fallible<Box<dyn Store>> {
+        Ok(Box::new(self.clone()))
+    }
 }

@@ -17,6 +17,9 @@ const REPEATS: usize = 50;
 /// A store together with its folder or server.
 pub(crate) trait HasStore {
     fn store(&self) -> &dyn Store;
+
+    /// Opens another handle of the store.
+    fn another_handle(&self) -> Fallible<Box<dyn Store>>;
 }
 
 /// Four stores of 10² to 10⁵ sessions.

@@ -52,7 +52,7 @@ impl Setup {
         Self::with(plan, &FsOptions::new())
     }
 
-    fn with(plan: &Plan, options: &FsOptions) -> Fallible<Self> {
+    pub(crate) fn with(plan: &Plan, options: &FsOptions) -> Fallible<Self> {
         let folder = plan.folder()?;
         let store = options.clone().create(true).open(folder.join("store"))?;
         Ok(Self { folder, store, session: SessionId::new(), segment: SegmentId::new() })
@@ -80,6 +80,10 @@ impl Setup {
 impl HasStore for Setup {
     fn store(&self) -> &dyn Store {
         &self.store
+    }
+
+    fn another_handle(&self) -> Fallible<Box<dyn Store>> {
+        Ok(Box::new(FsStore::open(self.root())?))
     }
 }
 

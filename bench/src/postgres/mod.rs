@@ -46,7 +46,7 @@ const SIZE: Bench = Bench {
 };
 
 /// A new server that does not wait for the disk, a new store on it, and the ids of a segment.
-struct Setup {
+pub(crate) struct Setup {
     store: PostgresStore,
     session: SessionId,
     segment: SegmentId,
@@ -55,7 +55,7 @@ struct Setup {
 }
 
 impl Setup {
-    fn new() -> Fallible<Self> {
+    pub(crate) fn new() -> Fallible<Self> {
         // Autovacuum would run in some rounds only.
         let server = PostgresServer::start_fast(&["autovacuum=off"]);
         let store = PostgresStore::open_or_create(&server.url())?;
@@ -66,6 +66,10 @@ impl Setup {
 impl HasStore for Setup {
     fn store(&self) -> &dyn Store {
         &self.store
+    }
+
+    fn another_handle(&self) -> Fallible<Box<dyn Store>> {
+        Ok(Box::new(PostgresStore::open(&self.server.url())?))
     }
 }
 

@@ -25,7 +25,7 @@ const READ: &str = "SELECT position, text FROM session_store.entry JOIN session_
     ON log.number = entry.log WHERE session_id = $1 ORDER BY position";
 
 /// A connection, its prepared statements, and the ids of one log.
-pub(super) struct Raw {
+pub(crate) struct Raw {
     client: Client,
     append: Statement,
     insert: Statement,

@@ -68,6 +68,10 @@ impl HasStore for Setup {
     fn store(&self) -> &dyn Store {
         &self.store
     }
+
+    fn another_handle(&self) -> Fallible<Box<dyn Store>> {
+        Ok(Box::new(RedisStore::open(&self.server.url())?))
+    }
 }
 
 impl OnServer for Setup {

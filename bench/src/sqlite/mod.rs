@@ -75,6 +75,10 @@ impl HasStore for Setup {
     fn store(&self) -> &dyn Store {
         &self.store
     }
+
+    fn another_handle(&self) -> Fallible<Box<dyn Store>> {
+        Ok(Box::new(SqliteStore::open(self.folder.join("store.db"))?))
+    }
 }
 
 impl HasSize for Setup {

@@ -23,6 +23,7 @@ fn findings(filter: &str) -> Vec<Value> {
 #[rstest]
 #[case::fs("fs/")]
 #[case::sqlite("sqlite/")]
+#[case::postgres("postgres/")]
 #[case::redis("redis/")]
 #[case::memory("memory/")]
 #[case::migrate("migrate/")]
