@@ -1,8 +1,8 @@
 //! Appends: one statement, in one round trip.
 //!
-//! The statement locks the row of the writer, changes the row of the log, and inserts the entries.
-//! The new row of the log determines the positions of the entries. Writers of one log wait for each
-//! other at the row of the log.
+//! The statement locks the row of the [writer](crate::writer), changes the row of the log, and
+//! inserts the entries. The new row of the log determines the positions of the entries. Appends to
+//! one log wait for each other, because each append locks the row of the log.
 
 use crate::connection::Connection;
 use crate::error::RequestError;
@@ -12,8 +12,8 @@ use crate::statement::{boolean, int, texts, uuid};
 use crate::write::{Expected, PART_BYTES, Write, conflict};
 use crate::writer::ChangeId;
 
-/// Builds the statement of an append. The argument is the part of the statement that changes the
-/// row of the log.
+/// Builds the statement of an append. The argument is the file that contains the part of the
+/// statement that changes the row of the log.
 macro_rules! statement {
     ($log:literal) => {
         concat!(include_str!("sql/writer.sql"), include_str!($log), include_str!("sql/entries.sql"))

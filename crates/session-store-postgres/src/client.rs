@@ -80,8 +80,9 @@ impl Client {
     /// Waits until all changes that this handle has acknowledged or read are on disk.
     ///
     /// When a commit is on disk, all earlier commits are on disk too. So this call makes a commit
-    /// and waits for it. The call fails if the server has lost a change in a crash: the row of the
-    /// writer then has a smaller sequence number than the last acknowledged change.
+    /// and waits until this commit is on disk. The call fails if the server has lost a change in a
+    /// crash: the row of the writer then has a smaller sequence number than the last acknowledged
+    /// change.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         let has_read = self.has_read.swap(false, Ordering::AcqRel);
         let synced = self.sync_changes(has_read);
@@ -136,8 +137,8 @@ impl Client {
         loop {
             let id = writer.next();
             let outcome = match self.once(|connection| change(connection, id)) {
-                // If `resolve` fails, the writer is dropped and not used again, because the change
-                // may still be executed later.
+                // If `resolve` fails, the server may still execute the change later. So the writer
+                // is dropped and makes no other change.
                 Err(RequestError::ReplyLost(cause)) => {
                     let outcome = self.resolve(id, cause, &mut backoff, deadline)?;
                     writer.advance(id);

@@ -29,15 +29,16 @@ pub(crate) struct Driver {
     pub(crate) messages: Option<Messages>,
 }
 
-/// Sends the requests and receives the replies, until the connection is closed.
+/// A future that sends the requests and receives the replies, until the connection is closed.
 type Messages = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 /// The settings that all connections of a handle have.
 pub(crate) struct Settings {
     pub(crate) placeholders: Placeholders,
     pub(crate) response_timeout: Duration,
-    /// Whether statements are sent without a name. This is necessary behind a pooler that can
-    /// execute the next transaction on another connection, where a named statement does not exist.
+    /// Whether statements are sent unnamed instead of prepared. This is necessary behind a pooler
+    /// that can execute the next transaction on another connection. A prepared statement does not
+    /// exist on that connection.
     pub(crate) is_unnamed: bool,
 }
 
@@ -48,8 +49,8 @@ impl Driver {
         let messages = &mut self.messages;
         self.socket.drive(|context: &mut Context<'_>| {
             match reply.as_mut().poll(context) {
-                // The client library reports the cause of the close only to the driver, so take the
-                // error of the driver.
+                // The client library reports only to `messages` why the connection was closed, so
+                // return the error of `messages`.
                 Poll::Ready(Err(error)) if error.is_closed() => {
                     return Poll::Ready(Err(cause.take().unwrap_or(error)));
                 }

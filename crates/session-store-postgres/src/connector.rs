@@ -17,7 +17,8 @@ use crate::socket::Socket;
 use crate::tls::{self, Tls};
 use crate::url::PostgresUrl;
 
-/// The default folders of the socket: in the packages of Debian, and in PostgreSQL itself.
+/// The folders that hold the socket of a server by default: in the packages of Debian, and in
+/// PostgreSQL itself.
 const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -16,15 +16,15 @@ use tokio_postgres::error::{DbError, Severity, SqlState};
 pub(crate) enum RequestError {
     /// An error of the contract, such as a conflict. Nothing was changed.
     Contract(StoreError),
-    /// The server refused a statement. Nothing was changed, and the same statement would be refused
-    /// again.
+    /// The server refused a statement. Nothing was changed, and the client does not repeat the
+    /// request.
     Refused(Cause),
     /// Nothing was changed. The reason is temporary, so the request can succeed later.
     Later(Cause),
     /// The connection was lost, or no reply arrived in time. The statement may have been executed.
     ReplyLost(Cause),
-    /// The server has no row of the writer, so the change was not executed and will never be
-    /// executed.
+    /// The row of the [writer](crate::writer) is missing or does not have the preceding number. So
+    /// the change was not executed and will never be executed.
     UnknownWriter,
 }
 
@@ -76,8 +76,8 @@ impl RequestError {
         if is_refused { Self::Refused(error.into()) } else { Self::Later(error.into()) }
     }
 
-    /// Returns the error of the store. `operation` is an infinitive phrase that also names the
-    /// place.
+    /// Converts the error to an error of the `Store` trait. `operation` is an infinitive phrase
+    /// that also names the place.
     pub(crate) fn during(self, operation: impl Display) -> StoreError {
         let operation = operation.to_string();
         let (transient, cause) = match self {
@@ -160,8 +160,8 @@ fn disposition_of_reply(error: &DbError) -> Disposition {
     disposition(error.parsed_severity(), error.code())
 }
 
-/// A `FATAL` error ends the connection. The server can send this error after the commit, while it
-/// waits for a standby. So the error does not show whether the statement was executed.
+/// A `FATAL` error ends the connection. The server can send this error after the commit, while the
+/// commit waits for a standby. So the error does not show whether the statement was executed.
 fn disposition(severity: Option<Severity>, code: &SqlState) -> Disposition {
     if matches!(severity, Some(Severity::Fatal | Severity::Panic)) || code.code().starts_with("08")
     {

@@ -29,12 +29,16 @@
 //!
 //! # A change is done once
 //!
-//! Each change contains the token of its writer and a sequence number. The transaction of the
-//! change also writes this number and the result to the row of the writer. If a reply is lost, the
-//! store looks at the row of the writer. If the row has the number, the change was executed, and
-//! the store returns the result from the row. Otherwise the store itself writes the number to the
-//! row. After that, the server can no longer execute the change, and the store sends the change
-//! again with the next number.
+//! A handle makes its changes through *writers*. A writer has a row in the table `writer`, and
+//! makes one change at a time. Each change contains the random token of its writer and a sequence
+//! number. The transaction of the change also writes this number and the result to the row of the
+//! writer. The server executes the change only if the row has the preceding number.
+//!
+//! If a reply is lost, the store reads the row of the writer. If the row has the number of the
+//! change, the change was executed, and the store returns the result from the row. Otherwise the
+//! store itself writes the number to the row. The row then no longer has the preceding number, so
+//! the server can no longer execute the change. The store sends the change again with the next
+//! number.
 //!
 //! [`Indeterminate`](session_store_core::StoreError::Indeterminate) means that the outcome was not
 //! known within [`PostgresOptions::retry_for`]. The change was executed once or not at all. A
@@ -42,7 +46,8 @@
 //!
 //! # The tables
 //!
-//! All tables are in one schema, and statements name the schema. The store changes no setting of a
+//! All tables are in one schema. Each statement names the schema, so the `search_path` of the
+//! session does not matter. The store changes a setting only for a transaction and never for the
 //! session.
 //!
 //! | table | a row is |
@@ -57,23 +62,24 @@
 //! Texts are stored in columns of the type `text`. The type `jsonb` would change the texts. The
 //! server compresses entries of more than about 2 KB.
 //!
-//! An append is one statement. Writers of one log wait for each other at the row of the log.
-//! Writers of different logs do not wait for each other. The read of a page is one statement too,
-//! so the head and the entries of a page are from the same moment. Replacing, truncating and
-//! deleting are transactions of several statements. The rows of writers that have made no change
-//! for 7 days are deleted.
+//! An append of up to 16 MiB is one statement. Appends to one log wait for each other, because each
+//! append locks the row of the log. Appends to different logs do not wait for each other. The read
+//! of a page is one statement too, so the head and the entries of a page are from the same moment.
+//! Replacing, truncating and deleting are transactions of several statements. The rows of writers
+//! that have made no change for 7 days are deleted.
 //!
 //! Several handles can create the store at the same moment. A schema with relations of another
 //! program is refused and not changed.
 //!
-//! [`Maintenance::check`](session_store_core::Maintenance::check) compares the number and size in
-//! each row of `log` with the entries, and the entries with the rows of `log`. Some rows of a
-//! damaged log are not entries. [`Maintenance::repair`](session_store_core::Maintenance::repair)
-//! moves these rows to the table `quarantined_entry` ([M6](session_store_core::contract#m6)).
-//! Deleting a segment also deletes its rows in `quarantined_entry`. Triggers and rules on the
-//! tables can change the data that the store writes, so the check and [`PostgresStore::warnings`]
-//! report triggers and rules. Damaged indexes and pages are not detected. To detect this damage,
-//! use the extension `amcheck` and the checksums of PostgreSQL.
+//! [`Maintenance::check`](session_store_core::Maintenance::check) compares the number and the size
+//! in each row of `log` with the stored entries, and finds entries that have no row of `log`. A
+//! damaged log can have rows that are not entries.
+//! [`Maintenance::repair`](session_store_core::Maintenance::repair) moves these rows to the table
+//! `quarantined_entry` ([M6](session_store_core::contract#m6)). Deleting a segment also deletes its
+//! rows in `quarantined_entry`. Triggers and rules on the tables can change the data that the store
+//! writes, so the check and [`PostgresStore::warnings`] report them. Damaged indexes and pages are
+//! not detected. To detect this damage, use the extension `amcheck` and the checksums of
+//! PostgreSQL.
 //!
 //! # What can be lost
 //!
@@ -83,20 +89,20 @@
 //!
 //! | option | `synchronous_commit` | the server is killed | power cut | failover to an asynchronous standby | failover to a synchronous standby |
 //! |---|---|---|---|---|---|
-//! | `durability=process` | that of the server, `on` by default | as in the rows below | as in the rows below | as in the rows below | as in the rows below |
+//! | `durability=process` | that of the server, `on` by default | as in the row with that setting | as in the row with that setting | as in the row with that setting | as in the row with that setting |
 //! | `durability=power` | `on`, or `remote_apply` if the server has that | nothing | nothing | what the standby had not received | nothing |
-//! | | `remote_write` or `local` on the server | nothing | nothing | what the standby had not received | what the standby had not written |
+//! | `durability=process` | `remote_write` or `local` on the server | nothing | nothing | what the standby had not received | what the standby had not written |
 //! | `synchronous_commit=off` | `off` | about the last second | about the last second | what the standby had not received | what the standby had not received |
 //!
 //! With `fsync=off` on the server, a power cut can destroy the whole database.
 //! [`sync`](session_store_core::Store::sync) waits until the earlier changes of the handle are on
 //! disk. `sync` fails with `Indeterminate` if the server has lost one of these changes in a crash.
 //!
-//! A writer that uses `append_if` always notices a loss. A head (a mark of the state of a log)
-//! contains a random mark of the last change of the log. So an append with a head from before the
-//! loss is a conflict, even if the log has grown to the same length again
-//! ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so its writer
-//! does not notice a loss.
+//! A program that uses `append_if` always notices a loss. The head of a log contains the random
+//! mark (`stamp`) of the last change of the log. So an append with a head from before the loss is a
+//! conflict, even if the log has grown to the same length again
+//! ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so a program
+//! that uses only plain appends does not notice a loss.
 //!
 //! # TLS
 //!
@@ -108,13 +114,13 @@
 //! # Poolers
 //!
 //! Behind a pooler that gives each transaction another connection, set the option
-//! `pooler=transaction`. With this option, statements are sent without a name. The cost is that the
-//! server plans every statement again.
+//! `pooler=transaction`. With this option, statements are sent unnamed instead of prepared. The
+//! cost is that the server plans each statement again every time.
 //!
 //! # Permissions
 //!
-//! The login that creates the store needs the permission `CREATE` on the database. It becomes the
-//! owner of the schema:
+//! The login that creates the store needs the permission `CREATE` on the database. This login
+//! becomes the owner of the schema. Here the owner is `logs_owner`:
 //!
 //! ```sql
 //! CREATE ROLE logs_owner LOGIN;
@@ -123,8 +129,8 @@
 //! GRANT CREATE ON DATABASE logs TO logs_owner;
 //! ```
 //!
-//! After the owner has created the store, it gives the other logins the permissions that they need.
-//! A login that only reads can also check the store.
+//! After the owner has created the store, the owner gives the other logins the permissions that
+//! they need. A login that only reads can also check the store.
 //!
 //! ```sql
 //! GRANT USAGE ON SCHEMA session_store TO logs_writer, logs_reader;

@@ -17,7 +17,7 @@ const CHECKS: [fn(&mut Connection) -> Findings; 6] =
 
 const REMEDY: &str = "a repair moves bad rows to the table quarantined_entry, and closes the gaps";
 
-/// Selects the logs and traces for which the row in `log` does not fit the entries.
+/// Selects the logs and traces whose row in `log` does not match the stored entries.
 pub(crate) const DAMAGED: &str = "SELECT session_id, segment_id, trace, entries, bytes,
         found.inside, found.outside, found.size
     FROM {s}.log CROSS JOIN LATERAL (

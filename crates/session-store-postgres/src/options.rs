@@ -75,9 +75,10 @@ impl PostgresOptions {
 
     /// Sets what an acknowledged change survives.
     ///
-    /// With [`Durability::Process`] a change has the setting `synchronous_commit` of the server.
-    /// With [`Durability::Power`] each change sets it to `on`, unless the server has
-    /// `remote_apply`. The [table](crate#what-can-be-lost) has the consequences.
+    /// With [`Durability::Process`], the server's setting of `synchronous_commit` applies to each
+    /// change. With [`Durability::Power`], each change sets `synchronous_commit` to `on`, unless
+    /// the server's setting is `remote_apply`. The [table](crate#what-can-be-lost) shows which
+    /// changes can then be lost.
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self

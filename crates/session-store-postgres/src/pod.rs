@@ -7,8 +7,8 @@ use crate::store::PostgresStore;
 use crate::write::check_size;
 
 /// Builds the statement of a change. The argument is the part of the statement that changes the row
-/// of the pod. The result of the statement is the number of changed rows. It is null if the change
-/// must change a row and has not changed any.
+/// of the pod. The result of the statement is the number of changed rows. The result is null if the
+/// statement had to change a row, but no row had the expected value.
 macro_rules! change {
     ($change:literal, $result:literal) => {
         concat!(

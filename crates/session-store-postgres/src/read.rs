@@ -23,10 +23,11 @@ const ALL: &str = "SELECT log.entries, log.stamp, log.entries, entry.position, e
 
 /// Selects the head of a log, and entries from a position on, as many as fit in $5 bytes.
 ///
-/// The third column is the position at which the search ended. The server computes the sums of the
-/// sizes for all rows of a search, so the sums cannot end the search early. So the search is
-/// limited to a number of entries: $6 times the number of entries of average size that fit in twice
-/// the page.
+/// The statement adds up the sizes of the entries from the position on, and keeps the entries that
+/// fit. The server computes these sums for all entries that it searches before it keeps any.
+/// Without a limit, it would search the whole rest of the log for each page. So the search ends
+/// after $6 × (64 + n) entries, where n entries of average size have twice the size of the page.
+/// The third column is the position at which the search ended.
 const PAGE: &str = "SELECT log.entries, log.stamp, found.end_position, entry.position, entry.text
     FROM {s}.log CROSS JOIN LATERAL (
         SELECT least(log.entries, $4 + $6 * (64 + (
@@ -44,7 +45,7 @@ const PAGE: &str = "SELECT log.entries, log.stamp, found.end_position, entry.pos
     ) AS entry ON TRUE
     WHERE session_id = $1 AND segment_id = $2 AND trace = $3";
 
-/// If a search did not fill the page, the next search reads this many times more entries.
+/// If a search did not fill the page, the next search covers this many times as many entries.
 const WIDER: i64 = 4;
 
 /// A type of entries that a log or a trace holds.
@@ -83,7 +84,8 @@ pub(crate) fn page<E: Stored>(
     start: usize,
     max_bytes: usize,
 ) -> Result<Option<(Vec<E>, Head)>, RequestError> {
-    // Limit the position, so that the sums in the statement cannot exceed the range of their type.
+    // Limit the position, so that the position at which the search ends cannot overflow in the
+    // statement.
     let start = i64::try_from(start).unwrap_or(i64::MAX).min(i64::MAX / 4);
     let [session, segment, is_trace] = log.parameters();
     let key = [session, segment, is_trace, int(&start)];
@@ -130,8 +132,8 @@ impl<E: Stored> Page<E> {
         parameters: &[Parameter<'_>],
     ) -> Result<(), RequestError> {
         connection.query_each(statement, parameters, &mut |row| Ok(self.push(&row)?))?;
-        // Rows are missing after the last row that arrived. `push` finds the rows that are missing
-        // before another row.
+        // If the rows end before the end of the search, the next row is missing. (`push` has
+        // already found a row that is missing between two others.)
         if !self.is_full && self.next() < self.end && self.admits(None) {
             return Err(self.corrupt("the row is missing").into());
         }
@@ -152,8 +154,8 @@ impl<E: Stored> Page<E> {
         Ok(())
     }
 
-    /// Returns whether the next entry fits in the page. A bad row counts as the shortest entry. So
-    /// a page that is full before the bad row ends there and does not fail.
+    /// Returns whether the next entry fits in the page. A missing row (`None`) counts as the
+    /// shortest entry. So a page that is full before the missing row ends there and does not fail.
     fn admits(&mut self, text: Option<&str>) -> bool {
         let fits = self.budget.admits(text.map_or(0, str::len).max("{}".len()));
         self.is_full = !fits;

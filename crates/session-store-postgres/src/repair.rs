@@ -1,8 +1,9 @@
 //! The repair of logs and traces with damaged rows.
 //!
-//! A row is damaged if its text is not an entry, or if it follows the last entry. Such rows are
-//! moved to the table `quarantined_entry`, and nothing is deleted. A row can also be missing, and a
-//! read fails at the gap. So the positions of the later entries are reduced until there is no gap.
+//! A row is damaged if its text is not an entry, or if its position is not in the log. Such rows
+//! are moved to the table `quarantined_entry`, and nothing is deleted. A row can also be missing,
+//! and a read fails at the gap. So the positions of the later entries are reduced until there is no
+//! gap.
 
 use std::slice;
 
@@ -37,7 +38,7 @@ const MOVE_AWAY: &str = "UPDATE {s}.entry SET position = -1 - numbered.place
 
 const NUMBER_AGAIN: &str = "UPDATE {s}.entry SET position = -1 - position WHERE log = $1";
 
-/// The repair of a log or a trace.
+/// The changes that the repair of a log or a trace has made.
 pub(crate) struct Repaired {
     moved: usize,
     missing: i64,

@@ -1,8 +1,9 @@
 //! Changes with several statements in one transaction: large appends, replaces, truncates, deletes.
 //!
-//! The first statement locks the rows of the logs. So the next statements see all entries of
-//! earlier writers. If one statement locked the row and deleted the entries, it would not see the
-//! entries that another writer appended while the statement waited for the lock.
+//! The first statement locks the rows of the logs. Each later statement takes its snapshot after
+//! this lock, so it sees all entries of earlier changes. If one statement locked the row and also
+//! deleted the entries, its snapshot would be older than the lock. The statement would then not see
+//! the entries that were appended while it waited for the lock.
 
 use session_store_core::{Head, SegmentId, StoreError};
 use tokio_postgres::Row;
@@ -119,7 +120,7 @@ impl Locked {
         Ok(())
     }
 
-    /// Writes the row, with a new stamp.
+    /// Writes the number and the size of the entries to the row, and `stamp`.
     pub(crate) fn save(
         &self,
         connection: &mut Connection,

@@ -18,7 +18,7 @@ const CREATION_LOCK: i64 = 0x7365_7373_696f_6e73;
 
 const CREATE_SCHEMA: &str = "CREATE SCHEMA {s}";
 
-/// The tables of a store. The texts compare by their bytes.
+/// The tables of a store. Texts are compared by their bytes.
 ///
 /// Each change updates a row of `log` and a row of `writer`, and does not change an indexed column.
 /// The fill factor keeps a part of each page free. So the server can put the new version of a row
@@ -141,8 +141,8 @@ impl Schema<'_> {
         })
     }
 
-    /// Creates the schema if it is missing, and the missing tables. Handles that create the store
-    /// at the same moment wait for each other.
+    /// Creates the tables, and before them the schema if it is missing. Handles that create the
+    /// store at the same moment wait for each other.
     fn create(&self, connection: &mut Connection) -> Result<(), RequestError> {
         connection.transaction(|connection| {
             connection.query("SELECT pg_advisory_xact_lock($1)", &[int(&CREATION_LOCK)])?;

@@ -42,10 +42,10 @@ impl LogName {
     /// Returns the key of the lock that every creation of a segment with this id takes, in any
     /// session.
     ///
-    /// Two sessions can create the same segment id at the same moment. With the lock, the two rows
-    /// become visible in the order of their numbers. Otherwise the row with the smaller number
-    /// could become visible later, and a lookup would then change its result
-    /// ([L5](session_store_core::contract#l5)).
+    /// A lookup returns the session whose row has the smallest number. Two sessions can create the
+    /// same segment id at the same moment. With the lock, the two rows become visible in the order
+    /// of their numbers. Without the lock, the row with the smaller number could become visible
+    /// later. A lookup would then change its result ([L5](session_store_core::contract#l5)).
     pub(crate) fn creation_lock(self) -> i64 {
         let (high, low) = self.segment.as_u64_pair();
         (high ^ low).cast_signed()
@@ -62,8 +62,8 @@ impl fmt::Display for LogName {
 
 /// Returns the head of a log that has these values in its row.
 ///
-/// Each change sets a new random stamp. So a head is also different after the server has lost
-/// changes ([H1](session_store_core::contract#h1)).
+/// Each change sets a new random stamp. So after the server has lost changes, the next change gives
+/// the log a head that it never had before ([H1](session_store_core::contract#h1)).
 pub(crate) fn head(entries: i64, stamp: Uuid) -> Head {
     Head::new(usize::try_from(entries).unwrap_or_default(), stamp.as_u128())
 }

@@ -19,12 +19,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) struct Socket(Arc<Shared>);
 
 /// The socket, and the state of the thread that polls the connection. This type is also the waker
-/// of the poll: a call of the waker records that the connection or the reply can make progress
-/// before the socket is read.
+/// that `drive` passes to `poll`. A call of the waker records that the next poll can make progress
+/// without new data from the socket.
 pub(crate) struct Shared {
     socket: socket2::Socket,
     is_woken: AtomicBool,
-    /// Whether the next read of the socket waits for the server. If not, the read returns at once.
+    /// Whether the next read of the socket waits for the server. If not, the read returns `Pending`
+    /// at once.
     may_wait: AtomicBool,
 }
 

@@ -7,7 +7,8 @@ use crate::error::{Cause, RequestError};
 use crate::read;
 use crate::segment::LogName;
 
-/// The maximum size of an entry, in bytes. PostgreSQL limits a value to 1 GiB, and also a message.
+/// The maximum size of an entry, in bytes. PostgreSQL limits a value to 1 GiB, and a message to 1
+/// GiB.
 pub(crate) const MAX_ENTRY_BYTES: usize = 512 << 20;
 
 /// A batch over this size, in bytes, is sent in parts.

@@ -29,7 +29,7 @@ use crate::statement::{Parameter, int, uuid};
 /// Inserts the row of a new writer. Deletes the rows of writers that have made no change for 7
 /// days.
 ///
-/// The limit is longer than [`COMPARED_FOR`].
+/// The 7 days are longer than [`COMPARED_FOR`], so a sync finds each row that it compares.
 ///
 /// A change does not create the row of its writer. So a change that arrives after the row was
 /// deleted is not executed.
@@ -88,8 +88,8 @@ impl Writer {
         Ok(Self { token, sequence: 0 })
     }
 
-    /// Returns the id of the next change. If a change was not executed and can never be executed,
-    /// the next change gets the same number.
+    /// Returns the id of the next change. If the server has refused a change, the next change gets
+    /// the same number.
     pub(crate) fn next(&self) -> ChangeId {
         ChangeId { token: self.token, sequence: self.sequence + 1, stamp: Uuid::new_v4() }
     }

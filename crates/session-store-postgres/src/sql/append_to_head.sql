@@ -1,5 +1,6 @@
--- Adds to the row of the log, if it has the expected head.
--- Parameters: 3 to 8 as in append.sql, 9 the expected number of entries, 10 the expected stamp.
+-- Adds the number and the size of the new entries to the row of the log, if the row has the
+-- expected head. Parameters: 3 to 8 as in append.sql, 9 the expected number of entries, 10 the
+-- expected stamp.
 log AS (
     UPDATE {s}.log AS log SET stamp = $6, bytes = log.bytes + $7,
         entries = log.entries + cardinality($8::text[]), modified = clock_timestamp()

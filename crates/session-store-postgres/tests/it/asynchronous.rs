@@ -21,7 +21,8 @@ fn several_threads() -> Runtime {
 #[case(one_thread())]
 #[case(several_threads())]
 fn every_method_can_be_called_in_a_runtime(#[case] runtime: Runtime) {
-    // The client library of the tests refuses to run in a runtime.
+    // `SERVER` starts when it is first used. This happens outside the runtime, because the client
+    // library that starts the server refuses to run in a runtime.
     let url = format!("{}?schema={}", SERVER.url(), unique_schema());
     let call = async move {
         let store = PostgresStore::open_or_create(&url).unwrap();

@@ -7,7 +7,8 @@ use test_servers::PostgresServer;
 
 use crate::shared::{SERVER, entries, entry, execute, new_key, unique_schema};
 
-/// Records the setting of each transaction that changes a log, a trace or a pod.
+/// Records the setting `synchronous_commit` of each transaction that changes a log, a trace or a
+/// pod.
 const RECORD: &str = "
     CREATE TABLE {s}.setting (value text);
     CREATE FUNCTION {s}.record() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -52,7 +53,8 @@ fn each_change_sets_how_its_commit_waits(
 
 #[test]
 fn the_server_can_lose_changes_and_a_head_shows_it() {
-    // The server writes its log only every 10 seconds.
+    // The server writes its write-ahead log to disk only every 10 seconds, so a kill loses the last
+    // changes.
     let mut server =
         PostgresServer::start_durable(&["synchronous_commit=off", "wal_writer_delay=10s"]);
     let store = PostgresStore::open_or_create(&server.url()).unwrap();

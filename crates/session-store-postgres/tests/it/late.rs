@@ -237,8 +237,8 @@ fn a_prevented_change_is_not_executed() {
     store.put_pod(&name("a"), &pod(0)).unwrap();
     assert_eq!(store.at(key).read_all().unwrap(), entries(1));
     assert_eq!(store.list_pods().unwrap(), [name("a")]);
-    // The changes were repeated by other writers. The rows of the prevented changes still have the
-    // mark of the fence.
+    // The store repeated each change with a new writer. The rows of the three old writers still
+    // have the result -1.
     let count = format!("SELECT count(*) FROM {schema}.writer WHERE result = -1");
     assert_eq!(SERVER.connection().query_one(&count, &[]).unwrap().get::<_, i64>(0), 3);
 }

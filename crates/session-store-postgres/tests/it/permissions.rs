@@ -1,5 +1,5 @@
 //! Tests of the permissions in the documentation: a login with these permissions can use the store,
-//! and each permission is needed.
+//! and a login without them is refused.
 
 use postgres::{Client, NoTls};
 use session_store_core::{Store, StoreError, StoreExt};

@@ -7,7 +7,7 @@ use session_store_postgres::{PostgresOptions, PostgresStore};
 use test_servers::PostgresServer;
 use uuid::Uuid;
 
-/// Each test uses a schema of its own.
+/// The server of these tests. Each test uses a schema of its own.
 pub(crate) static SERVER: LazyLock<PostgresServer> =
     LazyLock::new(|| PostgresServer::start_fast(&[]));
 
