@@ -73,7 +73,7 @@ pub enum Comparison {
     },
     /// The sides differ.
     Differs(Difference),
-    /// The other side does not have the segment or pod.
+    /// Only this side has the segment or pod.
     OnlyIn(Side),
     /// One side could not be read.
     Failed(Failure),
@@ -103,8 +103,8 @@ pub enum Difference {
         source_bytes: usize,
         /// The size of the entry in the destination, in bytes.
         destination_bytes: usize,
-        /// The number of the first byte that differs, from 1. The end of the shorter text counts as
-        /// a byte.
+        /// The number of the first byte that differs, from 1. If one text is the beginning of the
+        /// other text, this is the number of the byte after it.
         byte: usize,
     },
     /// All entries are equal, but the entry count of `side` is wrong: `side` returns another number

@@ -54,9 +54,9 @@ impl Copier<'_> {
 
     /// Returns whether a change of the source may explain a difference between the two logs.
     ///
-    /// The result is true if the source's head has changed since the copy. It is also true if the
-    /// destination's head has not changed. Otherwise only the destination has changed: it has lost
-    /// entries, or another writer has written to it. Copying the segment again would then hide the
+    /// The result is true if the source's head has changed since the copy, or if the destination's
+    /// head has not changed. In the remaining case, only the destination has changed: it has lost
+    /// entries, or another writer has written to it. Copying the segment again would then hide this
     /// change.
     pub(crate) fn is_behind(&self, copy: &SegmentCopy) -> bool {
         let head = |side| self.pair.segment(side, copy.key).head().ok();
@@ -195,7 +195,7 @@ fn extend_from<G: Target>(
 /// Adds the time of `work` to the copy. Returns whether `work` changed anything.
 ///
 /// Only the first visit counts even if it changes nothing. `follow` makes many later visits without
-/// a change, and their time would hide the duration of the copy.
+/// a change, and adding their time would hide the duration of the copy.
 fn timed(copy: &mut SegmentCopy, work: impl FnOnce(&mut SegmentCopy)) -> bool {
     let (began, before) = (Instant::now(), progress_of(copy));
     work(copy);

@@ -22,8 +22,8 @@
 //!   [`OnConflict::Replace`] changes this: the destination becomes equal to the source.
 //! - Every write to a log is conditional on its *head*, a value that changes with every change of
 //!   the log ([H2](session_store_core::contract#h2)). A write fails if the head has changed since
-//!   the comparison. So a copy never appends after entries of another writer that it has not
-//!   compared, and never truncates such entries. The destination must have
+//!   the comparison. So if another writer has added entries that were not compared, the copy never
+//!   appends after them and never truncates them. The destination must have
 //!   [`Capability::ConditionalAppend`]. If the outcome of a write is unknown, the engine reads the
 //!   log to find out ([H5](session_store_core::contract#h5)).
 //! - Programs can write to the source during the copy. A log is read until a page reaches the
@@ -36,7 +36,8 @@
 //! - With [`Migration::reopen`], the proof opens new handles, because the handles of the copy may
 //!   return cached data.
 //! - If the destination has [`Capability::DurableSync`], it is synced after the copy, and again if
-//!   the proof has copied more entries. Entries of an earlier, interrupted run are not synced.
+//!   more entries were copied during the proof. Entries of an earlier, interrupted run are not
+//!   synced.
 //! - Two segments are equal if all entries are equal byte for byte. The report has the number of
 //!   entries, their bytes and the SHA-256 ([`Digest`]) of everything that was compared.
 //!

@@ -104,9 +104,9 @@ impl<'a> Share<'a> {
 
     /// Waits until the budget allows this job to read.
     ///
-    /// A job that already holds a large page does not wait. It compares this page with a page of
-    /// the other store, and releases the large page only after it has read the other page. If it
-    /// waited for the release of all large pages, it would wait for itself.
+    /// A job that already holds a large page does not wait. The job compares this page with a page
+    /// of the other store, and releases the large page only after it has read the other page. If
+    /// the job waited for the release of all large pages, the job would wait for itself.
     fn wait(&self) {
         let mut state = self.budget.lock();
         while self.held.get() == 0

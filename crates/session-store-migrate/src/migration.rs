@@ -109,7 +109,7 @@ impl<'a> Migration<'a> {
         self
     }
 
-    /// Selects only sessions with an id of this time or later, as [`Selection::since`].
+    /// Selects only sessions of this time or later, as [`Selection::since`].
     pub fn since(mut self, since: SystemTime) -> Self {
         self.options.selection = self.options.selection.since(since);
         self
@@ -141,8 +141,8 @@ impl<'a> Migration<'a> {
         self
     }
 
-    /// Sets the time limit for consecutive failures. If every segment has failed for this time, the
-    /// pass skips its remaining segments. The default is 30 s.
+    /// Sets the time limit for consecutive failures. If every segment has failed for this time, and
+    /// at least 8 segments have failed, the pass skips its remaining segments. The default is 30 s.
     ///
     /// Each pass and each comparison starts a new measurement. [`run`](Self::run) makes no further
     /// pass after a pass that skipped segments. [`follow`](Self::follow) continues, and its next
@@ -192,9 +192,9 @@ impl<'a> Migration<'a> {
     /// truncated or replaced. Deletions are not repeated in the destination.
     ///
     /// `pause` is called after each pass. The callback can block for any time, and returns whether
-    /// to continue. If the result is to end the run, one more pass copies the changes of this last
-    /// pause. Then both stores are compared. A pass over an unchanged source reads only the head of
-    /// each log and the end of each trace.
+    /// to continue. After the callback has returned false, one more pass copies the changes that
+    /// were made during this last pause. Then both stores are compared. A pass over an unchanged
+    /// source reads only the head of each log and the end of each trace.
     ///
     /// A log, trace or pod that failed is retried in the next pass. A log, trace or pod in conflict
     /// is not retried. A conflict of a trace does not stop the copy of its log.

@@ -49,10 +49,10 @@ pub enum OnConflict {
     /// The destination is not changed. The report counts the whole copy as not complete.
     #[default]
     Report,
-    /// The destination is not changed. The conflict does not make the whole copy incomplete in the
-    /// report.
+    /// The destination is not changed. The report can count the whole copy as complete in spite of
+    /// the conflict.
     Skip,
-    /// The destination is replaced with the source.
+    /// The segment or pod of the destination becomes equal to the source's.
     ///
     /// A log is truncated at the first difference and then extended. The truncation fails if the
     /// log's head has changed since the comparison. A trace cannot be truncated, so a trace that

@@ -32,8 +32,8 @@ pub(crate) struct CopiedPods(BTreeMap<PodName, CopiedPod>);
 
 struct CopiedPod {
     outcome: PodOutcome,
-    /// The hash of the pod after the last visit. `None` if the two stores had different versions of
-    /// the pod then.
+    /// The hash of the version that both stores had after the last visit. `None` if the stores had
+    /// different versions then.
     shared: Option<Digest>,
 }
 

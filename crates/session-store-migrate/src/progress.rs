@@ -15,10 +15,10 @@ pub enum Progress<'a> {
         /// The number of segments, or of the parts of a backup. 0 if the number is not known yet.
         parts: usize,
     },
-    /// A part begins.
+    /// A segment begins, or a part of a backup.
     Started {
-        /// The number of the part's log entries that were not read yet when the part began. Entries
-        /// of a trace, and entries that are appended later, are not counted.
+        /// The number of log entries that are still to be read. Entries of a trace, and entries
+        /// that are appended later, are not counted.
         entries: usize,
     },
     /// More entries were read. A long part causes about one such event per MiB.
@@ -32,7 +32,7 @@ pub enum Progress<'a> {
     Copied(&'a SegmentCopy),
     /// A segment was compared.
     Compared(&'a SegmentComparison),
-    /// A part of a backup is done.
+    /// A part of a backup was written or checked.
     Done,
     /// A store failed in an operation that the whole pass needs.
     /// [`Migration::follow`](crate::Migration::follow) continues with the next pass.

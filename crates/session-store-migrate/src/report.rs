@@ -229,7 +229,8 @@ impl SegmentCopy {
         }
     }
 
-    /// Returns whether the destination equals the source.
+    /// Returns whether the copies of the log and of the trace ended without a conflict or a
+    /// failure.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.stops().next().is_none()
@@ -257,7 +258,7 @@ impl SegmentCopy {
 }
 
 impl PodCopy {
-    /// Returns whether the destination has the source's pod now.
+    /// Returns whether the destination has the source's pod now, or the source has deleted the pod.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         !matches!(self.outcome, PodOutcome::Conflict(_) | PodOutcome::Failed(_))

@@ -17,8 +17,9 @@ impl<R: Read + Seek> Backup<R> {
     /// Reads everything in the file: all hashes must be right, every line must be an entry, and the
     /// manifest must list exactly the parts of the archive.
     ///
-    /// The seal of the file already shows that no byte has changed since the export. This check
-    /// also refuses a file with a correct seal that another program has made.
+    /// The seal of the file (a hash of all other bytes) already shows that no byte has changed
+    /// since the export. This check also refuses a file that another program has made with a
+    /// correct seal and wrong content.
     ///
     /// # Errors
     /// - [`BackupError::Damaged`] with the place of the damage.
@@ -43,7 +44,7 @@ impl<R: Read + Seek> Backup<R> {
                     }
                     _ => return Err(content.misplaced()),
                 },
-                // `SHA256SUMS` has the hash of each of these files.
+                // The manifest lists these files in the same order, with their sizes and hashes.
                 File::Damaged(_) => {
                     let file = content.file.clone();
                     if raw.next() != Some((file, content.finish()?)) {

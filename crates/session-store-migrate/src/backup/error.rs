@@ -58,7 +58,8 @@ pub enum BackupError {
     /// The backup was truncated or changed after it was written.
     #[error("the backup is damaged: {place}: {damage}")]
     Damaged {
-        /// The place of the damage: a file in the backup with a line, or a number of bytes.
+        /// The place of the damage: the path of a file in the backup and a line in it, or the
+        /// position of a byte in the backup.
         place: String,
         /// The damage.
         damage: String,
@@ -78,8 +79,8 @@ impl BackupError {
 
     /// Classifies an error of a read through the decompression.
     ///
-    /// An error of the operating system has a number, and does not mean that the backup is damaged.
-    /// An error of the decompression has no number, and means damage.
+    /// An error of the operating system has an error code, and does not mean that the backup is
+    /// damaged. An error of the decompression has no such code, and means damage.
     pub(super) fn of_read(error: io::Error, place: impl FnOnce() -> String) -> Self {
         if error.raw_os_error().is_some() {
             return Self::Read(error);

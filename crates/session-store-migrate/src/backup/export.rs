@@ -37,7 +37,7 @@ const ROUNDS: usize = 5;
 pub struct ExportReport {
     /// The list of the parts in the backup, and of the parts that are missing.
     pub manifest: Manifest,
-    /// The selected kinds of data that the source does not support, so the backup lacks them.
+    /// The selected kinds of data that the backup lacks, because the source does not support them.
     pub gaps: Vec<Gap>,
     /// The findings of the source's own check, if the whole source is selected.
     ///
@@ -65,9 +65,10 @@ impl ExportReport {
 /// log at one moment, but the moments of different logs differ. A log that is truncated or replaced
 /// during the read is read again, up to five times in total.
 ///
-/// A part that cannot be read is left out and named in the manifest. If a log is damaged and the
-/// store has one file for it ([`open_raw`]), the backup contains this file in the folder `damaged`.
-/// A segment or pod that is deleted before the export reaches it does not count as missing.
+/// A part (a log, a trace or a pod) that cannot be read is left out and named in the manifest. If a
+/// log is damaged and the store has one file for it ([`open_raw`]), the backup contains this file
+/// in the folder `damaged`. A segment or pod that is deleted before the export reaches it does not
+/// count as missing.
 ///
 /// [`open_raw`]: session_store_core::Maintenance::open_raw
 ///
@@ -144,7 +145,7 @@ struct Export<'a, W: Write> {
     archive: Archive<W>,
     manifest: Manifest,
     meter: Meter<'a>,
-    /// The numbers of the missing parts that are damaged logs.
+    /// The damaged logs. The number is the index of the log in `manifest.missing`.
     damaged: Vec<(usize, SegmentKey)>,
 }
 
@@ -185,7 +186,7 @@ impl<W: Write> Export<'_, W> {
         Ok(())
     }
 
-    /// Adds the content of a part, or names the part as missing. Returns whether content was added.
+    /// Adds the content of a part, or lists the part as missing. Returns whether content was added.
     fn add(
         &mut self,
         part: Part,
@@ -273,12 +274,12 @@ fn read_log(segment: Segment<'_>, meter: &mut Meter<'_>) -> Result<Option<Spool>
 
 /// Returns an error if the entries that were read may differ from the log at the head `before`.
 ///
-/// A read by pages compares only the last entry before each page. If the log was replaced between
-/// two pages, the new log can have an equal entry at this position. The entries that were read
-/// would then be a mix of two logs. So this function compares the head of the log with `before`. A
-/// different head does not prove a replacement, because an append changes the head too. So the
-/// function then reads the beginning of the log again, and compares the beginning with the entries
-/// that were read.
+/// To notice a replaced log, a read by pages compares only the last entry before each page. If the
+/// log was replaced between two pages, the new log can have an equal entry at this position. The
+/// entries that were read would then be a mix of two logs. So this function compares the head of
+/// the log with `before`. A different head does not prove a replacement, because an append changes
+/// the head too. So the function then reads the beginning of the log again, and compares the
+/// beginning with the entries that were read.
 fn require_unchanged(segment: Segment<'_>, before: Head, read: Total) -> Result<(), StoreError> {
     let now = segment.head()?;
     if now == Some(before) {

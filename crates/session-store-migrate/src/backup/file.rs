@@ -7,7 +7,7 @@ const DAMAGED: &str = "damaged";
 
 /// A file of a backup. A backup contains each file at most once, in ascending order.
 ///
-/// A migration copies the parts in the same order, so a restore reads the file from its beginning
+/// A migration copies the parts in the same order, so a restore reads the backup from its beginning
 /// to its end. The manifest comes after the parts whose hashes it contains.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum File {

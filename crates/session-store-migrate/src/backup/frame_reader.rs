@@ -1,8 +1,8 @@
 //! Random access to the content of a backup, frame by frame.
 //!
-//! The content of every frame but the last one has the same size, so the number of a frame is
-//! computed from a position in the content. The most recently decompressed frames stay in memory,
-//! because many segments share a frame.
+//! The content of a backup is compressed in frames. Every frame except the last one holds the same
+//! number of bytes, so the number of a frame is computed from a position in the content. The most
+//! recently decompressed frames stay in memory, because many segments share a frame.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -24,7 +24,7 @@ const CACHED: usize = 4;
 /// The number of bytes in each read of the scan that finds the frames.
 const CHUNK: u64 = 4 * 1024 * 1024;
 
-/// The frames of a backup whose seal is right.
+/// The frames of a backup. The seal of the backup was checked.
 pub(super) struct Frames<R> {
     file: Mutex<OpenFile<R>>,
     /// The position of each frame in the file, and the end of the last frame.
@@ -122,7 +122,7 @@ impl<R: Read + Seek> OpenFile<R> {
     }
 }
 
-/// Finds the ends of all frames without decompressing the frames. Also compares the seal.
+/// Finds the ends of all frames without decompressing the frames. Also checks the seal.
 fn find_frames(reader: &mut (impl Read + Seek), ends: &mut Vec<u64>) -> Result<(), BackupError> {
     let size = reader.seek(SeekFrom::End(0)).map_err(BackupError::Read)?;
     reader.rewind().map_err(BackupError::Read)?;

@@ -21,8 +21,8 @@ const SEAL_HEADER: [u8; 8] = [0x5e, 0x2a, 0x4d, 0x18, 32, 0, 0, 0];
 /// The size of the seal.
 pub(super) const SEAL: usize = SEAL_HEADER.len() + 32;
 
-/// The size of the content of every frame but the last one. A reader decompresses whole frames.
-/// Smaller frames show the place of damage more exactly, but the compression is worse.
+/// The size of the content of every frame except the last one. A reader decompresses whole frames.
+/// Smaller frames would show the place of damage more exactly, but would compress worse.
 pub(super) const FRAME: usize = 4 * 1024 * 1024;
 
 /// The compression level. Level 3 is the default of zstd, and is about as fast as a disk.
@@ -90,7 +90,7 @@ pub(super) fn seal(hash: Sha256) -> [u8; SEAL] {
     seal
 }
 
-/// A writer between the compression and the file, which hashes and counts the bytes.
+/// A writer that hashes and counts the compressed bytes, and passes them on to the file.
 struct Hashed<W> {
     inner: W,
     hash: Sha256,

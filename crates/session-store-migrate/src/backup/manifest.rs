@@ -221,8 +221,8 @@ pub(super) struct FirstLine {
     missing: usize,
 }
 
-/// The line of a member. The line contains the path, so that other programs need not construct the
-/// path.
+/// The line of a member in the manifest. The line contains the path of the member's file, so that
+/// other programs need not construct the path.
 #[derive(Serialize)]
 struct MemberLine<'a> {
     #[serde(flatten)]

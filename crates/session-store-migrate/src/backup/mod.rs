@@ -27,17 +27,17 @@
 //! contains the SHA-256 of all bytes before the frame. So a backup with any changed, missing or
 //! additional byte is refused.
 //!
-//! An export holds one page of entries and a list of the parts in memory. A tar archive contains
-//! the size of a file before the content of the file. An export therefore first writes a log of
-//! more than 8 MiB to a temporary file.
+//! A tar archive contains the size of a file before the content of the file. So an export first
+//! collects each log: up to 8 MiB in memory, and a larger log in a temporary file. Apart from that,
+//! an export holds one page of entries and a list of the parts in memory.
 //!
 //! # Restoring
 //!
-//! The [rules](crate#rules) of a migration hold. An interrupted restore is resumed by starting it
+//! The [rules](crate#rules) of a migration apply. An interrupted restore is resumed by starting it
 //! again, and conflicts are reported. The backup's own check names the parts that could not be
 //! exported. If the whole backup is restored,
-//! [`MigrateReport::findings`](crate::MigrateReport::findings) contains them, and the restore is not
-//! complete.
+//! [`MigrateReport::findings`](crate::MigrateReport::findings) contains them, and the restore is
+//! not complete.
 //!
 //! ```
 //! use std::io::Cursor;

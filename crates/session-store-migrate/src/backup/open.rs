@@ -20,7 +20,8 @@ use super::tar::{BLOCK, END, Heading, padding};
 use crate::progress::Progress;
 
 /// The logarithm to base 2 of the largest accepted window of the first frame. The decompressor
-/// allocates the window, so this limit bounds the memory that a file from elsewhere can request.
+/// allocates the window, so this limit bounds the memory that a file of another program can
+/// request.
 const MAX_WINDOW_LOG: u32 = 23;
 
 /// The default limit for the length of a line, in bytes.
@@ -28,9 +29,9 @@ pub const DEFAULT_MAX_LINE: u64 = 256 * 1024 * 1024;
 
 /// An opened backup. It is a read-only [`Store`](session_store_core::Store).
 ///
-/// The seal was checked, so the file has all bytes that the export wrote. The content is never
-/// decompressed as a whole, but only the frames that a call reads. Each read checks the checksum of
-/// the frame and the syntax of the entries. [`check`](Self::check) reads everything.
+/// The seal was checked, so the file has all bytes that the export wrote. A call decompresses only
+/// the frames that it reads. Each read checks the checksums of these frames and the syntax of the
+/// entries. [`check`](Self::check) reads everything.
 ///
 /// The methods of the store that write return an error.
 #[derive(Debug)]
@@ -147,8 +148,8 @@ fn require_backup(reader: &mut (impl Read + Seek)) -> Result<(), BackupError> {
         _ => return Err(BackupError::NotABackup { found: "it is not compressed with zstd" }),
     }
     let start = match read_start(reader) {
-        // The first frame is damaged. The caller opens the frames next, and reports the place of
-        // the damage.
+        // The first frame is damaged. This is not an error here, because the caller opens the
+        // frames next, and then reports the place of the damage.
         Err(error) if error.raw_os_error().is_none() => return Ok(()),
         start => start.map_err(BackupError::Read)?,
     };

@@ -17,13 +17,13 @@ pub(super) const MAX_TEXT_LINE: u64 = 4096;
 /// Reads the files of a backup in their order.
 pub(super) struct Archive<'a, R> {
     frames: &'a Frames<R>,
-    /// The position after the content of the file that was returned last. Padding may follow, then
-    /// the next header.
+    /// The position after the content of the file that was returned last. The padding of this file
+    /// follows, and then the next header.
     at: u64,
     /// The size of the padding at `at`.
     padding: usize,
     last: Option<File>,
-    /// The longest accepted line of all other files, in bytes.
+    /// The longest accepted line of a file other than `README` and `SHA256SUMS`, in bytes.
     max_line: u64,
 }
 
@@ -164,7 +164,7 @@ impl<'a, R: Read + Seek> Content<'a, R> {
         available.map_err(|error| self.read_error(error))
     }
 
-    /// Returns the rest of the file, a text of at most `limit` bytes.
+    /// Returns the rest of the file as text. Fails if the rest has more than `limit` bytes.
     pub(super) fn text(&mut self, limit: usize) -> Result<String, BackupError> {
         let bytes = usize::try_from(self.stream.left()).ok().filter(|bytes| *bytes <= limit);
         let mut text = vec![0; bytes.ok_or_else(|| self.damaged("it is too long"))?];

@@ -22,7 +22,7 @@ pub(super) struct Place {
 }
 
 impl Resume {
-    /// Returns the known place of the member that is nearest before the entry, or at the entry.
+    /// Returns the last known place in the member that is not after the entry.
     pub(super) fn find(&self, member: usize, entry: usize) -> Option<Place> {
         let known = self.0.iter().filter(|place| place.member == member && place.entries <= entry);
         known.max_by_key(|place| place.entries).copied()

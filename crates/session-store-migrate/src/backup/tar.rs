@@ -1,8 +1,10 @@
-//! The middle layer of a backup: the blocks of a tar archive.
+//! The middle layer of a backup, between the files and the compression: the blocks of a tar
+//! archive.
 //!
-//! An export always writes the same header for the same path, size and time. A read constructs this
-//! header from the path, size and time that it finds, and accepts no other bytes. So links,
-//! folders, foreign paths and all other features of tar are refused without separate checks.
+//! An export always writes the same header for the same path, size and time. A read parses the
+//! path, the size and the time of a header, constructs the header again from them, and refuses the
+//! header if any byte differs. So links, folders, foreign paths and all other features of tar are
+//! refused without separate checks.
 
 use tar::Header;
 

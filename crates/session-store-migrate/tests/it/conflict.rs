@@ -86,7 +86,7 @@ fn a_log_is_truncated_at_the_first_difference_and_replaced(
     assert_eq!((again.entries_copied(), again.segments[0].log.cut), (0, 0));
 }
 
-/// The other writer changes the log after the comparison. The truncation then fails, and the log is
+/// Another writer changes the log after the comparison. The truncation then fails, and the log is
 /// compared again.
 #[test]
 fn replacing_is_conditional_on_the_compared_head() {

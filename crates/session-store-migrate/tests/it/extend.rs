@@ -63,7 +63,7 @@ fn a_conflict_changes_nothing(
     assert_eq!(log_of(&store, key), there);
 }
 
-/// The other writer appends after the comparison and before the append of the copy. Only a
+/// Another writer appends after the comparison and before the append of the copy. Only a
 /// conditional append notices the other append.
 #[rstest]
 #[case::absent(None)]

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::hooked_store::{Call, HookedStore};
 use crate::{entries, log_of, migrate, new_key, verify};
 
-/// Returns no log, or a log of small numbers, so that two logs often have a common prefix.
+/// Generates no log, or a log of small numbers, so that two logs often have a common prefix.
 fn log() -> impl Strategy<Value = Option<Vec<u8>>> {
     proptest::option::of(vec(0_u8..3, 0..6))
 }

@@ -143,7 +143,8 @@ fn an_unchanged_archive_is_accepted() {
     open(packed(&summed(files()))).unwrap();
 }
 
-/// The third bit of a frame's descriptor (RFC 8878, section 3.1.1.1.1).
+/// The third bit of a frame's descriptor says whether the frame has a checksum (RFC 8878, section
+/// 3.1.1.1.1).
 #[test]
 fn frames_have_checksums() {
     assert_ne!(backup_of(&MemoryStore::new())[4] & 0b100, 0);
@@ -152,8 +153,8 @@ fn frames_have_checksums() {
 /// A change of the files of a backup.
 type Change = fn(&mut Vec<Packed>);
 
-/// A part of the error for a backup in which the parts before the manifest do not have the sizes
-/// that the manifest lists.
+/// A part of the error for a backup whose manifest is not at the position that follows from the
+/// sizes in the manifest.
 const POSITION: &str = "do not lead to its position";
 
 /// For each change: the name, the change, and a part of the expected error.

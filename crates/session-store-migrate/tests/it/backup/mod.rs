@@ -29,7 +29,8 @@ pub(crate) const UNUSUAL: [&str; 7] = [
     r#"{"deep":[[[[{"x":[]}]]]]}"#,
 ];
 
-/// Names of pods. Some of these names can be the name of a folder, and the others cannot.
+/// Names of pods. Some of these names can be the name of a folder on every file system, and the
+/// others cannot.
 pub(crate) const PODS: [&str; 6] =
     ["coder", "Coder", "審査 1", "~0190a7c2", "con", "re\u{301}viewer"];
 

@@ -34,8 +34,8 @@ fn a_second_restore_writes_nothing() {
     assert_eq!(written(file, &destination), 0);
 }
 
-/// After an interrupted restore, some segments are complete, one has only its first entries, and
-/// others are missing.
+/// The destination is as after an interrupted restore: one log has only its first entries, and a
+/// pod is missing.
 #[test]
 fn existing_entries_are_not_written_again() {
     let source = populated();
@@ -99,7 +99,7 @@ fn the_trace_of_a_log_in_conflict_is_not_restored() {
 }
 
 /// An open backup caches the frames that were read most recently. This backup has more frames than
-/// the cache can hold.
+/// the cache can hold, so the migration must read the damaged file.
 #[test]
 fn a_file_that_is_damaged_after_the_check_is_a_failure_of_the_source() {
     let text = format!("{{\"x\":\"{}\"}}", "y".repeat(4 * 1024 * 1024));
