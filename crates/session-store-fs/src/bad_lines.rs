@@ -30,8 +30,8 @@ enum Line {
     Several(Vec<LogEntry>),
     /// Any other text.
     Bad,
-    /// A line that begins with NUL, because a power cut interrupted a truncation. The truncation
-    /// was to delete this line and all lines after it.
+    /// A line that begins with NUL. If a power cut interrupts a truncation, NULs can remain after
+    /// the new end of the log. The truncation was to delete this line and all lines after it.
     Cut,
 }
 
@@ -47,7 +47,7 @@ impl Line {
     }
 }
 
-/// Returns the entries of a line, or `None` if the line contains anything else.
+/// Returns the entries of a line, or `None` if the line also contains other text.
 fn entries_in(mut line: &[u8]) -> Option<Vec<LogEntry>> {
     let mut entries = Vec::new();
     loop {

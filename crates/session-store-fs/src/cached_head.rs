@@ -4,15 +4,16 @@
 //! generation, which is a counter in the lock file, and the length of the log. A reader first reads
 //! the length, and then the generation. The generation never decreases. If it is unchanged at the
 //! end, it was also unchanged at the moment when the length was read. So only appends have changed
-//! the log up to that moment. With an unchanged length, these appends have failed and are undone.
-//! The head was therefore current at that moment.
+//! the log up to that moment. If the length is unchanged too, these appends have failed and were
+//! undone. The head was therefore current at that moment.
 //!
-//! With the opposite order, another handle could append to the log before the generation is read,
-//! and truncate the log before its length is read. The length could then equal the cached length,
-//! and the reader would return a head that was not current at any moment of the call.
+//! In the opposite order, the generation is read first. Another handle could then append to the log
+//! before the generation is read, and truncate the log between the two reads. The length could then
+//! equal the cached length, and the reader would return a head that was not current at any moment
+//! of the call.
 //!
-//! A log with another length is read under the lock only, because a writer may be in the middle of
-//! an append that fails and is undone ([R3](session_store_core::contract#r3)).
+//! If the length has changed, the head is read only under the lock, because a writer may be in the
+//! middle of an append that fails and is undone ([R3](session_store_core::contract#r3)).
 
 use std::fs::File;
 use std::sync::{Arc, Mutex, Weak};
@@ -106,8 +107,8 @@ mod tests {
         store: FsStore,
         other: FsStore,
         head: Head,
-        /// A time before the log was opened. The tests pass it as the current time, so that a slow
-        /// test does not take longer than [`TRUST`].
+        /// A time before the log was opened. The tests pass this time as the current time. So even
+        /// in a slow test, the handle has used the log for less than [`TRUST`].
         now: Instant,
     }
 

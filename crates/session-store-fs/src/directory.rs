@@ -28,8 +28,9 @@ pub(crate) struct Directory {
     ///
     /// [`FsOptions::exclusive`]: crate::FsOptions::exclusive
     pub(crate) is_exclusive: bool,
-    /// Set before the first change, after this handle has created or found `.session-store`, the
-    /// folder of the sidecar files, which can be lost without losing an entry.
+    /// The mode lock. It is set before the first change of this handle, after the handle has
+    /// created or found `.session-store`. This folder holds the sidecar files, which can be lost
+    /// without losing an entry.
     pub(crate) mode: OnceLock<ModeLock>,
     pub(crate) searches: Searches,
 }
@@ -117,7 +118,7 @@ impl Directory {
 /// Renames a temporary file to `path` in the session's folder. Creates the folder if it is missing.
 ///
 /// A process that deletes the last segment of the session also removes the folder. If that happens
-/// between the two steps, both steps are done again.
+/// before the rename, the folder is created again and the rename is repeated.
 pub(crate) fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Result<(), StoreError> {
     use io::ErrorKind::{AlreadyExists, NotFound};
     const ATTEMPTS: usize = 100;

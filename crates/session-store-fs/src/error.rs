@@ -59,8 +59,8 @@ pub(crate) fn corrupt_line(
     }
 }
 
-/// Returns the error for a line that is not what is expected there, such as "a pod". The error
-/// names the physical line, the file, and the reason that the parser gives.
+/// Returns the error for a line that does not contain what is `expected`, for example "a pod". The
+/// error names the physical line, the file, and the reason that the parser gives.
 pub(crate) fn corrupt(path: &Path, line: usize, expected: &str, cause: &StoreError) -> StoreError {
     let reason = match cause {
         StoreError::Serde(error) => {

@@ -126,9 +126,9 @@ pub(crate) fn delete(path: &Path) -> Result<bool, StoreError> {
 
 /// Sets the time of the last modification to now.
 ///
-/// The kernel takes the time from the same coarse clock as for a write. The time of a program's
-/// clock could be later than the time of the next write, so that the modification time would go
-/// backwards.
+/// The kernel takes the time from the same coarse clock as for a write. A time from a program's
+/// clock could be later than the kernel's time of the next write. The modification time would then
+/// go backwards.
 pub(crate) fn touch(file: &File) -> io::Result<()> {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
@@ -210,8 +210,8 @@ pub(crate) fn list(
     any(folder, none_matches).map(drop)
 }
 
-/// Returns whether `matches` returns true for an entry of the folder. Stops at this entry. A path
-/// that does not exist or is a file counts as an empty folder.
+/// Returns whether `matches` returns true for an entry of the folder. Stops at the first such
+/// entry. A path that does not exist or is a file counts as an empty folder.
 pub(crate) fn any(
     folder: &Path,
     matches: impl FnMut(&FolderEntry<'_>) -> bool,

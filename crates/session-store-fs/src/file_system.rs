@@ -6,8 +6,8 @@ use std::path::Path;
 /// Returns the warnings about the file system of a path.
 #[cfg(target_os = "linux")]
 pub(crate) fn warnings(root: &Path) -> Vec<String> {
-    // Without the type there is nothing to warn about. If the path cannot be used, opening the
-    // store fails anyway.
+    // If the type cannot be read, there is no warning. If the path cannot be used at all, opening
+    // the store fails anyway.
     let Ok(found) = rustix::fs::statfs(root) else { return Vec::new() };
     // The integer type of `f_type` depends on the processor. The value always fits in 32 bits.
     let magic = u32::try_from(i128::from(found.f_type) & 0xFFFF_FFFF).unwrap_or_default();

@@ -23,7 +23,8 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Joins an append to the next sync, after its write. The caller holds the lock of the segment.
+    /// Adds an append to the next sync. The append is already written, and the caller holds the
+    /// lock of the segment.
     pub(crate) fn new(commit: &Arc<GroupCommit>, file: &Arc<File>, path: &Arc<Path>) -> Self {
         let joined = commit.join();
         let (file, path, commit) = (Arc::clone(file), Arc::clone(path), Arc::clone(commit));
@@ -43,7 +44,8 @@ impl Written {
                 result.is_ok()
             },
         );
-        // If another thread has run the failed sync, the check fails too.
+        // If another thread has run the failed sync, `result` is `Ok`, and the check returns the
+        // error.
         if is_synced { Ok(()) } else { result.and_then(|()| check()) }
     }
 }

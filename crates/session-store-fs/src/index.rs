@@ -50,11 +50,11 @@ impl Bookmark {
     }
 }
 
-/// The end of the lines that this handle has checked. Each of them is one JSON object or blank. A
-/// later `read_all` of the handle only splits these lines.
+/// The end of the lines that this handle has checked. Each of these lines is one JSON object or
+/// blank. A later `read_all` of the handle does not check these lines again.
 ///
-/// A reader advances the mark after it has released the segment's lock. A truncate therefore gives
-/// the index a new mark, as it gives the index a new [`Bookmark`].
+/// A reader advances the end after it has released the segment's lock. A truncate therefore gives
+/// the index a new `Checked`, for the same reason as a new [`Bookmark`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Checked(Arc<AtomicU64>);
 
@@ -67,7 +67,7 @@ impl Checked {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Advances the mark. The lines between the former mark and `end` were checked.
+    /// Advances the end of the checked lines to `end`. The caller has checked the lines in between.
     pub(crate) fn advance(&self, end: u64) {
         self.0.fetch_max(end, Ordering::Relaxed);
     }
@@ -96,7 +96,7 @@ impl LineIndex {
         Self::starting_at(LineStart::default())
     }
 
-    /// Returns the index of the lines before this start.
+    /// Returns an index whose scan begins at this start.
     pub(crate) fn starting_at(start: LineStart) -> Self {
         let mut starts = vec![LineStart::default(), start];
         starts.dedup();

@@ -33,10 +33,10 @@
 //! ```
 //!
 //! Any program that reads JSONL can read the logs. A directory that another program wrote in this
-//! layout opens as it is. Other programs can read the files at any time. They can write the files
-//! only while no handle is open. A program that changes a log in place, without changing its
-//! length, must also delete the file of the log in `checkpoints/`. A check reports such a file, and
-//! a repair deletes it.
+//! layout can be opened as a store. Other programs can read the files at any time. They can write
+//! the files only while no handle is open. A program that changes a log in place, without changing
+//! its length, must also delete the file of the log in `checkpoints/`. A check reports such a file,
+//! and a repair deletes it.
 //!
 //! Everything in `.session-store/` can be deleted while no handle is open. No entry is lost, and
 //! the next change writes the missing files. The exception is a log whose truncation was
@@ -46,9 +46,10 @@
 //! A pod has a folder `~{uuid}`, named by a hash, if the file system cannot hold the pod's name.
 //! The pod also has such a folder if the file system takes the pod's name for the name of another
 //! folder. Format version 1 used hashed folders for many more names, for example for every name
-//! with an upper case letter. Pods in these folders are read, and the next put moves the pod to the
-//! folder of its name. If both folders hold a pod, the pod in the folder of the name counts. A
-//! check then reports the hashed folder as a fault ([P3](session_store_core::contract#p3)).
+//! with an upper case letter. Pods in these folders can be read. The next put of such a pod moves
+//! it to the folder of its name. If both folders hold a pod, the pod in the folder of the name
+//! counts. A check then reports the hashed folder as a fault
+//! ([P3](session_store_core::contract#p3)).
 //!
 //! The first put of a pod raises the format to version 2. Programs that only know version 1 then
 //! cannot open the store. If a handle of such a program has already made changes, the handle
@@ -95,9 +96,9 @@
 //! a torn tail, and ignores it. Every other change still takes the file lock of the stripe, so
 //! readers see a batch as a whole.
 //!
-//! The file `locks/mode` separates the two modes. An exclusive handle locks it exclusively when it
-//! is opened. Every other handle locks it shared at its first change, and then keeps the lock. If
-//! the lock is not free, the call fails at once with
+//! The file `locks/mode` separates the two modes. An exclusive handle locks this file exclusively
+//! when the handle is opened. Every other handle takes a shared lock of this file at its first
+//! change, and then keeps the lock. If the lock is not free, the call fails at once with
 //! [`ResourceBusy`](std::io::ErrorKind::ResourceBusy). The error contains the process id of the
 //! exclusive handle. A handle that only reads does not lock the file.
 //!

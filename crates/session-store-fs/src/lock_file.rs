@@ -13,12 +13,13 @@
 //! Lock files are never renamed or deleted. Otherwise two processes could lock different files of
 //! the same name, and would not exclude each other.
 //!
-//! Only the exclusive handle of a store advances its generations, so that handle knows them without
-//! reading the files. For an append of a single entry, such a handle locks only the mutex, because
-//! no other handle writes. Readers in other processes then see a part of the entry as a torn tail,
-//! which they ignore. A failed append must not make the file shorter before the generation has
-//! advanced. Otherwise the next entry could end where the part ended, and a reader that compares
-//! only the generation and the length would miss the entry.
+//! While a store has an exclusive handle, only this handle advances the generations. The handle
+//! therefore knows the generations without reading the files. For an append of a single entry, the
+//! handle locks only the mutex, because no other handle writes. Readers in other processes then see
+//! a part of the entry as a torn tail, which they ignore. A failed append must not make the file
+//! shorter before the generation has advanced. Otherwise the next entry could end where the part of
+//! the failed entry ended. A reader that compares only the generation and the length would then
+//! miss the next entry.
 
 use std::io::{self, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -84,8 +85,8 @@ impl<T: Default> LockFile<T> {
         self.hold(opened, cached, KeptFile::generation)
     }
 
-    /// Returns whether the lock file still has this generation. Takes no lock, and leaves no file
-    /// open.
+    /// Returns whether the lock file still has this generation. Takes no lock. A lock file that is
+    /// not open is opened only for this call.
     pub(crate) fn is_current(&self, generation: Generation) -> Result<bool, StoreError> {
         let opened = match self.opened() {
             None => self.file.existing()?,
@@ -203,8 +204,9 @@ pub(crate) struct HeldLock<'a> {
 }
 
 impl HeldLock<'_> {
-    /// Locks the file after a write under the mutex alone. Readers of other processes may have seen
-    /// the new length, so the generation advances before the length is set back.
+    /// Locks the file before a write is undone that was made under the mutex alone. Readers in
+    /// other processes may have seen the new length of the log. The generation therefore advances
+    /// before the log gets its former length.
     pub(crate) fn lock_after_write(&mut self) -> Result<(), StoreError> {
         if self.locked.is_some() {
             return Ok(());

@@ -25,7 +25,8 @@ use crate::layout::Layout;
 /// The maximum number of bytes that are read of the file. Its content is shorter.
 const MAX_BYTES: u64 = 64;
 
-/// The longest time between two checks of the name while a handle makes changes.
+/// While a handle makes changes, it checks at least this often that the locked file still has its
+/// name.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 const EXCLUSIVE: FlockOperation = FlockOperation::NonBlockingLockExclusive;
@@ -50,7 +51,7 @@ impl Drop for ModeLock {
     fn drop(&mut self) {
         // Closing the file is not enough. While another thread starts a program, the new process
         // has a copy of the open file until it executes the program. A process that was made by
-        // fork(2) must not unlock the file, because it would unlock it for its parent, too.
+        // fork(2) must not unlock the file, because that would also unlock the file for its parent.
         if self.process == process::id() {
             let _ = self.file.unlock();
         }
@@ -93,8 +94,8 @@ impl ModeLock {
     }
 
     /// Fails if the locked file no longer has its name. Another process could then lock another
-    /// file of this name, and the two processes would not exclude each other. The same holds for
-    /// the other lock files if another program has moved the folder of all of them.
+    /// file of this name, and the two processes would not exclude each other. If another program
+    /// has moved the folder of the lock files, the same danger exists for every lock file.
     pub(crate) fn check(&self, layout: &Layout) -> Result<(), StoreError> {
         let path = layout.mode();
         let id = |metadata: &Metadata| (metadata.dev(), metadata.ino());

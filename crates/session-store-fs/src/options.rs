@@ -52,11 +52,12 @@ impl FsOptions {
     /// can read at any time. The store does not declare the capability
     /// [`MultiProcess`](session_store_core::Capability::MultiProcess).
     ///
-    /// The mode ends when the last clone is dropped, or when the process ends. A process that was
-    /// made by fork(2) prolongs the mode of its parent until it executes a program or ends.
+    /// The mode ends when the last clone is dropped, or when the process ends. A child process that
+    /// was made by fork(2) prolongs the mode of its parent, until the child executes a program or
+    /// ends.
     ///
-    /// Older versions of this crate do not notice that a store is open in this mode. No other
-    /// program can change the files while the handle is open.
+    /// Older versions of this crate do not notice that a store is open in this mode. While the
+    /// handle is open, other programs must not change the files.
     #[must_use]
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.exclusive = exclusive;
@@ -66,8 +67,8 @@ impl FsOptions {
     /// Opens the directory.
     ///
     /// Opening an existing store writes nothing, unless it is opened exclusively. A directory is a
-    /// store if it has a folder `.session-store`, or a log, a trace or a pod in this layout
-    /// ([S7](session_store_core::contract#s7)). Another program can have written these files.
+    /// store if it has a folder `.session-store`, or a log, a trace or a pod in the layout of this
+    /// crate ([S7](session_store_core::contract#s7)). Another program can have written these files.
     ///
     /// # Errors
     /// - [`StoreError::NoStore`] if the path does not exist, or is a directory without a store.

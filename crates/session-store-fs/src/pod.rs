@@ -6,7 +6,8 @@
 //! the pod's name. Two kinds of names have a hashed folder:
 //! - The file system cannot hold the name, or opens the folder of another pod by that name. The
 //!   latter happens if the file system folds case or normalizes Unicode. The rules differ between
-//!   file systems, so the code creates the folder and then looks for it.
+//!   file systems, so the code creates the folder and then checks that the folder has exactly this
+//!   name.
 //! - The name has the form of a hashed folder.
 //!
 //! Format version 1 gave a hashed folder to every name that some file system could confuse with
@@ -97,8 +98,8 @@ impl Directory {
         let other_case: String = name.chars().map(swap_case).collect();
         let is_case_kept =
             other_case == name || folder.with_file_name(&other_case).symlink_metadata().is_err();
-        // For these characters, a file system can only confuse upper case with lower case. No
-        // listing is needed if the folder is not found by the other case.
+        // For these characters, a file system can only confuse upper case with lower case. If the
+        // name in the other case does not find the folder, no listing is needed.
         Ok(is_case_kept && name.bytes().all(is_simple) || self.pod_folders()?.contains(folder))
     }
 
@@ -179,7 +180,8 @@ impl Directory {
         let Some(folder) = folders.first() else { return Ok(None) };
         let path = folder.join(METADATA);
         let bytes = file::read(&path, u64::MAX).context("read", &path)?;
-        // The pod can be a change of a process that was killed before its own sync.
+        // The process that wrote the pod may have been killed before its own sync. The next
+        // `sync_all` of this handle therefore syncs these paths.
         for path in [&path, &folder.join(NAME), folder, &self.layout.pods(), self.layout.root()] {
             self.syncs.record(path);
         }
@@ -270,7 +272,8 @@ impl PodStore for FsStore {
 
     fn delete_pod(&self, name: &PodName) -> Result<bool, StoreError> {
         let directory = &self.directory;
-        // An earlier deletion whose sync failed can have left no pod, and is still not durable.
+        // After a deletion whose sync failed, the pod is gone, but the deletion is not durable.
+        // This check fails then, so that a repeated deletion does not return `Ok(false)`.
         directory.syncs.check()?;
         // The search comes before `prepare`, because a deletion that finds no pod writes nothing.
         if directory.folders_of(name)?.is_empty() {

@@ -29,11 +29,11 @@ const FIRST_BYTES: u64 = 1024 * 1024;
 /// A function that makes an entry from a line in a block, for example [`LogEntry::from_block`].
 pub(crate) type Parse<'a, T> = &'a dyn Fn(&Arc<String>, Range<usize>) -> Result<T, StoreError>;
 
-/// Returns a function that makes an entry from a line that matches, and `None` from another line
-/// without checking it.
+/// Returns a function that makes an entry from a line that matches. For any other line, the
+/// function returns `None` and does not check the line.
 ///
-/// A line that begins with NUL is always checked, because it is the end of the log after an
-/// interrupted cut.
+/// A line that begins with NUL is always checked, so that the read fails there. If a power cut
+/// interrupts a truncation, such a line remains at the new end of the log.
 pub(crate) fn parse_matching(
     matches: &dyn Fn(&str) -> bool,
 ) -> impl Fn(&Arc<String>, Range<usize>) -> Result<Option<LogEntry>, StoreError> {
@@ -93,8 +93,8 @@ impl Part {
         (self.bookmark.start().offset > 0).then_some(found)
     }
 
-    /// Reads all entries of the part, which begins at the first entry. Only splits the lines that
-    /// an earlier call has checked.
+    /// Reads all entries of the part, which begins at the first entry. Does not check the lines
+    /// again that an earlier call has checked.
     pub(crate) fn all_entries(&self) -> Result<Vec<LogEntry>, StoreError> {
         let checked = self.checked.end();
         let found = self.entries_with(usize::MAX, |block, range, end| {
@@ -104,8 +104,9 @@ impl Part {
                 LogEntry::from_block(block, range)
             }
         })?;
-        // A last line without a newline does not count, because the index forgets this line when
-        // the file is opened again. The index then does not notice that the file became shorter.
+        // A last line without a newline does not count as checked, because the index forgets this
+        // line when the file is opened again. The index then does not notice that the file became
+        // shorter.
         self.checked.advance(self.terminated);
         Ok(found)
     }
@@ -166,8 +167,8 @@ impl Part {
                 })?);
             }
             at += bytes.len() as u64;
-            // A search keeps few entries. The memory of a block without them is used again, because
-            // the kernel clears each page of new memory.
+            // A search keeps few entries. If no entry of a block is kept, the next block uses the
+            // same memory. New memory would take longer, because the kernel clears each new page.
             let unshared = block.ok().and_then(|block| Arc::try_unwrap(block).ok());
             memory = unshared.map(String::into_bytes).unwrap_or_default();
         }

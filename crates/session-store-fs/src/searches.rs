@@ -33,8 +33,8 @@ impl Searches {
     ///
     /// Listing all folders takes longer than a search for a single segment, but answers all later
     /// lookups of the listed segments. A handle that searches only once never lists all folders.
-    /// Later searches list all folders at the second search, the fourth, the eighth and so on,
-    /// because new segments may exist.
+    /// The second search lists all folders. The fourth search, the eighth and so on list them
+    /// again, because new segments may exist.
     pub(crate) fn count_search(&self) -> bool {
         let mut results = lock(&self.0);
         results.count = results.count.saturating_add(1);

@@ -73,8 +73,8 @@ impl FsStore {
         self.directory.layout.root()
     }
 
-    /// Returns the reasons why the file system of the store can lose data, as of the opening of the
-    /// store.
+    /// Returns the reasons why the file system of the store can lose data. The file system was
+    /// examined when the store was opened.
     ///
     /// A warning names a network or FUSE file system, because their locks are not reliable.
     #[must_use]
@@ -124,8 +124,8 @@ impl FsStore {
         expected: Expected,
         entries: impl ExactSizeIterator<Item = &'e str> + Clone,
     ) -> Result<Option<Appended>, StoreError> {
-        // The file lock shows a batch to readers as a whole. A single entry needs no lock, because
-        // readers ignore a part of it.
+        // A batch needs the file lock, so that readers see the batch as a whole. A single entry
+        // needs no file lock, because readers ignore a part of an entry.
         if !self.directory.is_exclusive || entries.len() != 1 {
             return Ok(None);
         }
@@ -170,8 +170,8 @@ impl FsStore {
         })
     }
 
-    /// Returns the first page of a long log that this handle has not read yet. Returns `None` if
-    /// the start of the log is not enough to find the page.
+    /// Returns the first page of a long log that this handle has not scanned yet. Returns `None`
+    /// for any other log, or if the start of the log is not enough to find the page.
     fn read_first_entries<T>(
         &self,
         key: SegmentKey,
@@ -446,7 +446,8 @@ impl Store for FsStore {
     }
 
     fn delete_session(&self, session_id: SessionId) -> Result<bool, StoreError> {
-        // An earlier deletion whose sync failed can have left no file, and is still not durable.
+        // After a deletion whose sync failed, the files are gone, but the deletion is not durable.
+        // This check fails then, so that a repeated deletion does not return `Ok(false)`.
         self.directory.syncs.check()?;
         let files = list_consistent(&self.replacements, || self.directory.files(session_id))?;
         let segments: BTreeSet<_> = files.into_iter().map(|(id, _)| id).collect();

@@ -36,8 +36,8 @@ pub(crate) struct Syncs {
     /// [`ONE_BY_ONE`] paths, further paths are not recorded, because the whole file system is then
     /// synced.
     changed: Mutex<BTreeSet<PathBuf>>,
-    /// The number of the current round. Incremented each time `changed` is taken, while `changed`
-    /// is locked.
+    /// The number of the current round. A round ends when `sync_all` takes the paths in `changed`.
+    /// The number is incremented then, while `changed` is locked.
     round: AtomicU64,
     /// Held during `sync_all`.
     running: Mutex<()>,
@@ -198,8 +198,8 @@ mod tests {
     fn two_concurrent_syncs_both_wait_for_earlier_changes() {
         for _ in 0..300 {
             let (syncs, barrier) = (syncs(), Barrier::new(2));
-            // A device that cannot be synced. A call that returns without an error has not waited
-            // for it.
+            // The sync of this device fails. A call that returns without an error has not waited
+            // for this sync.
             syncs.record(Path::new("/dev/null"));
             let sync = || {
                 barrier.wait();

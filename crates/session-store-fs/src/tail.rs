@@ -66,8 +66,9 @@ fn begins_with_object(line: &[u8]) -> bool {
         .is_some_and(|len| str::from_utf8(&object[..len]).is_ok_and(LogEntry::is_valid))
 }
 
-/// Returns the offset at which the opening brace at the start of the text is closed. If the text
-/// begins with an object, the object ends there. Returns `None` if there is no such offset.
+/// Returns the offset after the brace that closes the first brace of the text. If the text begins
+/// with an object, the object ends at this offset. Returns `None` if the text does not begin with a
+/// brace, or if the brace is not closed.
 pub(crate) fn object_len(text: &[u8]) -> Option<usize> {
     if !text.starts_with(b"{") {
         return None;

@@ -41,8 +41,8 @@ impl Segment<'_> {
         files.append(&mut guard.lock, log, entries)
     }
 
-    /// Appends a single entry if nothing else is to be done. Only the mutex of an exclusive handle
-    /// is locked.
+    /// Appends a single entry while only the mutex of an exclusive handle is locked. Returns `None`
+    /// if the append needs other steps first. These steps need the file lock.
     pub(crate) fn append_to_ready<'e>(
         &mut self,
         kind: Kind,
@@ -54,7 +54,7 @@ impl Segment<'_> {
         let Some(log) = guard.cached.open_file(name, guard.lock.generation) else {
             return Ok(None);
         };
-        // The index is empty after a failed append, and the file must be scanned again.
+        // After a failed append, the index is empty, and the file must first be scanned again.
         let is_scanned = log.state.index.len() > 0;
         if !is_scanned || !files.is_ready(log) || needs_checkpoint(log) {
             return Ok(None);
@@ -96,9 +96,10 @@ impl Files<'_> {
 
     /// Sets the file back to its length before a failed append.
     ///
-    /// An append of a single entry needs no mark. If a power cut interrupts the cut, the part of
-    /// the entry remains as a torn tail. An append of several entries needs a mark, because its
-    /// whole lines would otherwise remain as entries.
+    /// A *mark* in the epoch file is the end of the log after a cut. If a power cut interrupts the
+    /// cut, readers end the log at the mark. An append of several entries needs a mark, because its
+    /// whole lines would otherwise remain as entries. An append of a single entry needs no mark,
+    /// because only a torn tail can remain.
     fn undo_append(
         self,
         lock: &mut HeldLock<'_>,

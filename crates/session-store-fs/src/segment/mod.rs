@@ -333,8 +333,9 @@ impl Files<'_> {
 
     /// Returns the stored checkpoint of a log, or `None` for a trace.
     ///
-    /// Every checkpoint is after the first [`checkpoint::EVERY`] bytes. The checkpoint of a shorter
-    /// log is therefore wrong, and is not looked up, because most logs are short and have none.
+    /// Every checkpoint is after the first [`checkpoint::EVERY`] bytes. A checkpoint of a shorter
+    /// log is therefore wrong. The checkpoint of a shorter log is not looked up, because most logs
+    /// are short and have no checkpoint.
     fn checkpoint(self, log: &Log) -> Option<Checkpoint> {
         let identity = log.identity()?;
         if log.opened_len <= checkpoint::EVERY {
@@ -423,9 +424,10 @@ impl Files<'_> {
 
     /// Begins a cut of several lines. Must be called before the mark of this cut is stored.
     ///
-    /// The new mark replaces the mark of the last cut. If the process of the last cut was killed,
-    /// the device can still hold the state before this cut. A power failure could leave NULs, but
-    /// the mark that shows them would be gone. The last cut is therefore synced first.
+    /// The new mark replaces the mark of the last cut. If the process that made the last cut was
+    /// killed, the device can still hold the log as it was before the last cut. A power failure
+    /// could then leave NULs at the end of the last cut, and the mark that shows these NULs would
+    /// be gone. The last cut is therefore synced first.
     fn begin_cut(self, log: &mut Log, offset: u64) -> Result<Cut, StoreError> {
         let is_named = mem::take(&mut log.state.is_cut_durable);
         if !is_named && log.state.epoch.is_some_and(|epoch| epoch.cut != NO_CUT) {

@@ -8,8 +8,9 @@
 //! recognized.
 //!
 //! The hash does not show that another program has changed an earlier part of the log in place and
-//! kept the length. The counts of the checkpoint can then be wrong, but the end of the log is still
-//! read from the log. So a truncation and a check scan the whole log.
+//! kept the length. The counts of the checkpoint can then be wrong. A truncation and a check
+//! therefore scan the whole log. The end of the log is never wrong, because it is always read from
+//! the log itself.
 
 use std::fs::File;
 use std::io::{self, Write};

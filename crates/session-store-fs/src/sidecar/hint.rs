@@ -104,7 +104,8 @@ impl Directory {
             // A crash during an earlier creation or deletion left this hint.
             Some(hint) if hint.session_id == session_id && !hint.is_shared => None,
             // Every log has a hint, except in an adopted directory, which had logs before it had
-            // hints. So no session holds this segment.
+            // hints. This directory is not adopted and the segment has no hint, so no session holds
+            // the segment.
             None if !self.is_adopted()? => None,
             _ => self.search(segment_id)?,
         };

@@ -1,7 +1,7 @@
 //! Tests of `read_all`, which checks a line once for each handle
-//! ([R8](session_store_core::contract#r8)). Another program changes a line in place, so that the
-//! line is not an entry any more. If `read_all` returns the changed text, it did not check the line
-//! again.
+//! ([R8](session_store_core::contract#r8)). In these tests, another program changes a line in
+//! place, so that the line is not an entry any more. If `read_all` returns the changed text, it did
+//! not check the line again.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -63,7 +63,7 @@ fn only_read_all_of_the_same_handle_leaves_out_the_check() {
     let past_bad_lines = log.iterate::<LogEntry>(Pages::new(0).skip_bad_lines());
     assert_eq!(past_bad_lines.filter(Result::is_ok).count(), 2);
     assert_corrupt(&read_all(&fixture, &fixture.open()), 1);
-    // A page that fails, and a page that checks a line, do not change what `read_all` has checked.
+    // Reads of pages do not change which lines `read_all` has checked, even if a page fails.
     assert_eq!(fixture.texts(&store)[0].as_bytes(), EDITED);
 
     store.repair(&mut |_| ()).unwrap();
@@ -117,8 +117,8 @@ fn a_last_line_without_a_newline_is_checked_again() {
     write("{}\n{\"n\":1}");
     assert_eq!(fixture.texts(&store).len(), 2);
     write("{}\n{\"n");
-    // Advances the generation, because both segments have the same lock. The handle then reads the
-    // last line again.
+    // These two calls advance the generation of the log, because both segments have the same lock.
+    // The handle then reads the last line again.
     let same_stripe = SegmentKey::new(SessionId::new(), fixture.segment);
     fixture.open().at(same_stripe).create(&[]).unwrap();
     fixture.open().at(same_stripe).delete().unwrap();

@@ -96,7 +96,8 @@ fn reading_stores_and_deletes_no_checkpoint() {
     assert_eq!(fs::read(checkpoint(&fixture)).unwrap(), b"wrong");
 }
 
-/// Lets another program change the log or a file beside it. The checkpoint is then wrong.
+/// A change that another program makes to the log or to a file beside it. The checkpoint is then
+/// wrong.
 type Change = fn(&Fixture);
 
 #[rstest]
@@ -230,7 +231,7 @@ fn a_last_line_with_nuls_is_torn_also_after_a_checkpoint() {
     let fixture = Fixture::new();
     let (store, log) = (fixture.open(), entries(0..2_000));
     store.create_segment(fixture.session, fixture.segment, &log).unwrap();
-    // The line is longer than the part of the log that a checkpoint compares.
+    // The line is longer than the part of the log that the hash of a checkpoint covers.
     let long = entry(&format!("{{\"x\":\"{}\"}}", "x".repeat(20_000)));
     store.append(fixture.session, fixture.segment, &long).unwrap();
     fixture.append(&store, "{}");

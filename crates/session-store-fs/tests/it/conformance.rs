@@ -58,7 +58,8 @@ impl Folder {
         self.folder.path().join("logs")
     }
 
-    /// Opens an exclusive handle. Another thread can still be dropping the last one.
+    /// Opens an exclusive handle. Waits while another thread is still dropping the last exclusive
+    /// handle.
     fn open_exclusively(&self) -> Result<FsStore, StoreError> {
         let mut opened = None;
         wait_until("the end of the last exclusive handle", || {

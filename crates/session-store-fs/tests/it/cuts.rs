@@ -1,8 +1,8 @@
 //! Tests of truncations that a power cut interrupted.
 //!
-//! Such a log has its old length, and NULs from the new end to the end of the block. The epoch file
-//! of the segment contains a mark, the offset of the new end. Readers end the log at the mark
-//! ([T6](session_store_core::contract#t6)).
+//! After the power cut, the log has its old length, and NULs from the new end to the end of the
+//! block. The epoch file of the segment contains a mark, the offset of the new end. Readers end the
+//! log at the mark ([T6](session_store_core::contract#t6)).
 
 use std::fs;
 use std::path::PathBuf;
@@ -117,7 +117,8 @@ fn an_epoch_without_a_mark_is_read() {
     assert_ne!(fixture.open().head(session, segment).unwrap(), Some(expected));
 }
 
-/// The first page of a long log is read without its epoch file.
+/// The first page of a long log is read without the mark in the epoch file. Only a NUL shows where
+/// the log ends.
 #[test]
 fn a_search_does_not_find_entries_after_an_interrupted_truncation() {
     let fixture = Fixture::new();

@@ -156,7 +156,8 @@ fn child_that_keeps_an_exclusive_handle() {
     io::stdin().read_line(&mut String::new()).unwrap();
 }
 
-/// Without the lock, a reader can see each part of an append. The test writes these parts itself.
+/// An exclusive handle appends without the file lock, so a reader can see each part of an append.
+/// The test writes these parts itself.
 #[rstest]
 fn a_reader_ignores_an_append_that_is_half_done(#[values(false, true)] is_warm: bool) {
     let fixture = Fixture::new();

@@ -115,8 +115,8 @@ fn readers_never_see_a_mix_of_old_and_new() {
     let fixture = Fixture::new();
     let (session, segment) = (fixture.session, fixture.segment);
     let (writer, reader) = (fixture.open(), fixture.open());
-    // The logs are so long that a read needs several blocks, so the writer replaces the log during
-    // a read.
+    // The logs are so long that a read needs several blocks. The writer can therefore replace the
+    // log during a read.
     let log = |round: usize| -> Vec<_> {
         (0..40)
             .map(|_| entry(&format!("{{\"round\":{round},\"x\":\"{}\"}}", "y".repeat(20_000))))
@@ -189,8 +189,8 @@ fn appends_soon_stop_going_to_a_log_that_was_moved() {
     fixture.append(&store, "{\"n\":0}");
     let taken = fixture.path("taken");
     fs::rename(fixture.log(), &taken).unwrap();
-    // The handle opens the path again after a second, also if appends follow each other at once.
-    // The limit of a minute is far more than a handle needs.
+    // The handle opens the path again after a second, even if its appends never pause. The limit of
+    // a minute is far more than a handle needs.
     let made_anew = (0..6_000).any(|_| {
         fixture.append(&store, "{}");
         thread::sleep(Duration::from_millis(10));
@@ -236,7 +236,7 @@ fn a_moved_sidecar_folder_is_soon_noticed() {
 }
 
 #[test]
-fn segments_are_created_and_deleted_while_their_folder_is() {
+fn segments_are_created_while_other_threads_remove_their_folder() {
     let fixture = Fixture::new();
     let barrier = Barrier::new(3);
     thread::scope(|scope| {

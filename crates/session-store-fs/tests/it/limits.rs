@@ -104,7 +104,8 @@ fn child_whose_batch_fits_in_part() {
     let epoch = root.join(format!(".session-store/epochs/{session}.{segment}"));
     let mark = fs::read_to_string(epoch).unwrap();
     assert!(mark.ends_with(" 0000000000000003\n"), "the mark is where the batch began: {mark}");
-    // The log is now longer than with the first write, and its lines start elsewhere.
+    // The other handle makes the log longer than the first write of the batch did, and the new
+    // lines start at other offsets.
     let text = format!("{{\"x\":\"{}\"}}", "z".repeat(80));
     other.append_all(session, segment, &vec![entry(&text); 20_000]).unwrap();
     assert_eq!(fixture.count(&one), 20_001);

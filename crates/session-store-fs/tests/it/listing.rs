@@ -1,5 +1,5 @@
-//! Tests of repeated listings. A handle caches the last listing, so a later listing opens only the
-//! folders that have changed.
+//! Tests of repeated listings. A handle caches the last listing. A later listing does not open the
+//! folders of these sessions, unless a segment was deleted meanwhile.
 
 use std::env::temp_dir;
 use std::fs;

@@ -261,7 +261,8 @@ fn checking_another_programs_directory_writes_nothing() {
     );
 }
 
-/// A log with bad lines, the log after the repair, and the text that was moved out of it.
+/// Each case has a log with bad lines, the log after the repair, and the texts that were moved out
+/// of it.
 #[rstest]
 #[case::bad_line("{\"a\":1}\ngarbage\n{\"b\":2}\n", "{\"a\":1}\n{\"b\":2}\n", &["garbage\n"])]
 #[case::half_a_line("{\"a\":\n{}\n", "{}\n", &["{\"a\":\n"])]

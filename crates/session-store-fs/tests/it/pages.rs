@@ -85,8 +85,8 @@ fn a_bad_line_that_does_not_match_counts_as_an_entry() {
     assert!(matches!(find("bad").unwrap_err(), StoreError::Corrupt { line: 3, .. }));
 }
 
-/// The number of bytes at the start of a log from which a store returns a first page. It does not
-/// read the rest of the log for this page.
+/// The number of bytes at the start of a longer log that a store reads for the first page. The
+/// store does not read the rest of the log for this page.
 const START: usize = 1 << 20;
 
 /// Returns a directory with a log of 2 MiB, and the log's entries.
@@ -173,7 +173,8 @@ fn a_page_without_a_head_ends_where_readers_end() {
             }
         }
     };
-    // One line, longer than the start that is read: it is torn, bad, or has NULs.
+    // A line that is longer than the part of the log that is read. It is an entry, torn, bad, or
+    // has NULs.
     let long = format!("{{\"x\":\"{}\"", "x".repeat(START));
     for (end, context) in [("}\n", "an entry"), ("", "torn"), ("}x\n", "bad"), ("\0\n", "NUL")] {
         fs::write(fixture.log(), format!("{long}{end}")).unwrap();

@@ -13,7 +13,7 @@ fn name(text: &str) -> PodName {
     text.parse().unwrap()
 }
 
-/// A name of the form of a hashed folder.
+/// The name of a pod that has the form of a hashed folder.
 const HASHED: &str = "~7962efe9-98d3-5712-8d09-038a44803da0";
 
 #[test]
@@ -127,7 +127,8 @@ fn readers_find_a_pod_while_it_moves() {
             });
         }
         for _ in 0..200 {
-            // Back to the old folder, in one step, and with the lock that every version takes.
+            // Move the pod back to the old folder, in one step, under the lock that every version
+            // of this crate takes.
             fs::write(plain.with_file_name("name"), name.as_str()).unwrap();
             store.put_pod(&name, &pod).unwrap();
             let _locked = lock(&fixture);
