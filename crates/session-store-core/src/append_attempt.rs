@@ -15,7 +15,7 @@ const RESENDS: usize = 3;
 /// stored. First it sends the append again with the same head. The entries cannot be appended
 /// twice: if the first append was executed, it has changed the head, so the second append is a
 /// conflict ([H5](crate::contract#h5)). After a conflict, the attempt reads the log at the position
-/// of the entries. The result is `Indeterminate` only if these calls fail too.
+/// of the entries. The result is `Indeterminate` only if the repeated appends or the read fail too.
 ///
 /// Two writers that append the same bytes at the same position cannot be distinguished. Entries
 /// should therefore contain something unique to their writer, such as a time or an id.
@@ -31,7 +31,8 @@ pub struct AppendAttempt<'a, S: ?Sized> {
 #[derive(Debug)]
 #[must_use = "the result can be an error"]
 pub struct Resolution {
-    /// The number of entries that are known to be stored at their place.
+    /// The number of entries of the attempt that are certainly stored at their positions in the
+    /// log.
     pub appended: usize,
     /// The head to expect at the next append. If other writers have appended after the entries,
     /// this is the head before the attempt. The log never has this head again, so the next append

@@ -21,8 +21,8 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Waits before the next attempt, but not longer than until `deadline`. Returns whether the
-    /// deadline had not passed before the pause, so that another attempt is allowed.
+    /// Waits before the next attempt, but not longer than until `deadline`. Returns true if another
+    /// attempt is allowed, because the deadline had not passed before the pause.
     pub fn wait(&mut self, deadline: Instant) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
         thread::sleep(self.next.min(left));

@@ -78,8 +78,8 @@ impl<C> ConnectionPool<C> {
 /// A connection that one thread uses.
 ///
 /// Only [`release`](Self::release) returns the connection to the pool. Dropping the lease closes
-/// the connection. The reply to a failed request can still arrive on this connection, and the next
-/// request would take it for its own reply.
+/// the connection, because the reply to a failed request can still arrive on this connection. The
+/// next request would take this reply for its own.
 #[derive(Debug)]
 pub struct Lease<'a, C> {
     pool: &'a ConnectionPool<C>,
@@ -169,8 +169,8 @@ mod tests {
         }
     }
 
-    /// The pool has one connection. The thread can take it only after the other thread has released
-    /// it.
+    /// The pool has one connection. The new thread can take this connection only after the first
+    /// thread has released it.
     #[test]
     fn a_thread_waits_for_a_released_connection() {
         let pool = ConnectionPool::new(1);

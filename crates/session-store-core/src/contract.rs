@@ -100,10 +100,10 @@
 //!   after them, are torn too. An unterminated last line with other text after a whole object is
 //!   `Corrupt`. A repair never changes what readers see. After an unterminated entry, the next
 //!   append writes the missing newline in its own write. After a torn line, the next append first
-//!   moves the torn line to a file beside the log. Nothing is deleted. A write of which only the
-//!   newline is missing is acknowledged. Another program can write a line in two writes without the
-//!   lock of the store. An append between these two writes takes the first half of the line for a
-//!   torn line, and moves it to that file.
+//!   moves the torn line to a file beside the log. Nothing is deleted. If only the newline of an
+//!   entry cannot be written, the append is acknowledged. Another program can write a line in two
+//!   writes without the lock of the store. An append between these two writes takes the first half
+//!   of the line for a torn line, and moves this half to the file beside the log.
 //! - <a id="r6"></a>**R6** `read_page(start, max_bytes)` returns entries from `start` on, and the
 //!   head of the log at the same moment. The texts of the entries together have at most `max_bytes`
 //!   bytes. If `start` is before the end, the page has at least one entry. Pages in sequence equal
@@ -112,16 +112,16 @@
 //!   the same entries and the same head. If the request does not need a head, `read_page_with` can
 //!   return no head. A file backend then reads only the start of a long log.
 //! - <a id="r7"></a>**R7** `read_page_matching(request, matches)` returns the page of
-//!   `read_page_with(request)`, with `None` in the place of each entry for whose stored text
-//!   `matches` returns false. White space can surround this text. A store need not check whether a
-//!   text that does not match is an entry. Without this check, a bad line that does not match
-//!   counts as one entry, and the page does not fail.
+//!   `read_page_with(request)`. If `matches` returns false for the stored text of an entry, the
+//!   page has `None` in the place of this entry. White space can surround this text. A store need
+//!   not check whether a text that does not match is an entry. Without this check, a bad line that
+//!   does not match counts as one entry, and the page does not fail.
 //! - <a id="r8"></a>**R8** (torture) (file backends) In `read_all`, a handle can leave out the
 //!   check of R4 for some lines: the lines that the handle has appended, and the lines that it has
 //!   checked in an earlier `read_all`. The log must be the same file with the same epoch, and must
 //!   not have become shorter since then. If another program changes such a line in place,
 //!   `read_all` can return text that is not JSON. All other reads check every line. `check`,
-//!   `migrate`, `verify` and `export` use these reads, so they find the changed line.
+//!   `migrate`, `verify` and `export` use the other reads, so they find the changed line.
 //!
 //! # Listing and lookup (L): kit
 //!
@@ -154,8 +154,8 @@
 //!   always returned with all its segments, so a caller that continues after the last session of
 //!   each part sees every segment once. If `segment_info` fails for a segment, `list_infos` fails
 //!   with the same error and names the segment. `list_infos` never leaves out such a segment. A
-//!   part without the session of this segment is returned, and `list_sessions` and `list_segments`
-//!   return the segment (R4).
+//!   call for a part without the session of this segment succeeds, and `list_sessions` and
+//!   `list_segments` return the segment (R4).
 //!
 //! # Create, exists, count (C): kit
 //!

@@ -116,7 +116,7 @@ pub enum StoreError {
         found: String,
     },
 
-    /// A newer version of the format wrote the storage.
+    /// A newer release of session-store wrote the storage, in a newer version of the format.
     ///
     /// Clause [S7](crate::contract#s7).
     #[error(

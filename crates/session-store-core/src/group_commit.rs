@@ -73,8 +73,8 @@ impl<O> GroupCommit<O> {
         Arrival { group: self }
     }
 
-    /// Adds a change that was made to the open group. If the commit needs a lock, the caller holds
-    /// it.
+    /// Adds a change to the open group. The caller has already made the change. If the commit needs
+    /// a lock, the caller holds this lock.
     pub fn join(&self) -> Joined<O> {
         self.arrive().join()
     }
@@ -83,8 +83,9 @@ impl<O> GroupCommit<O> {
     pub fn end(&self, outcome: O) {
         let mut state = self.lock();
         let (group, _) = state.close();
-        // Set the outcome under the mutex. Otherwise a thread could miss the outcome, and then the
-        // notification too. The group was open, so it does not have an outcome yet.
+        // Set the outcome under the mutex. Otherwise a thread could look for the outcome just
+        // before it is set, and begin to wait just after the notification. The group was open, so
+        // it does not have an outcome yet.
         let _ = group.set(outcome);
         drop(state);
         self.ready.notify_one();
@@ -96,8 +97,8 @@ impl<O> GroupCommit<O> {
     }
 
     /// Waits until the expected number of changes has joined, or the time for this is over. Then
-    /// waits for the changes that have arrived but not joined. These changes hold the lock that the
-    /// commit needs. Stops waiting if the group of `change` ends.
+    /// waits for the changes that have arrived but not joined. The callers of these changes hold
+    /// the lock that the commit needs, or wait for it. Stops waiting if the group of `change` ends.
     fn gather<'a>(
         &'a self,
         state: MutexGuard<'a, State<O>>,
@@ -175,8 +176,8 @@ impl<O> Default for GroupCommit<O> {
 }
 
 impl<O> Arrival<'_, O> {
-    /// Adds the change to the open group, after it was made. If the commit needs a lock, the caller
-    /// holds it.
+    /// Adds the change to the open group. The caller has already made the change. If the commit
+    /// needs a lock, the caller holds this lock.
     pub fn join(self) -> Joined<O> {
         let mut state = self.group.lock();
         state.joined += 1;

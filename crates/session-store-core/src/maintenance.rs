@@ -32,8 +32,8 @@ pub trait Maintenance: Send + Sync {
 
     /// Opens the file of a segment's log as bytes. The log can be damaged.
     ///
-    /// A backup saves these bytes if the log cannot be read. The provided body returns `None`, as a
-    /// storage must do that has no separate file for each log.
+    /// A backup saves these bytes if the log cannot be read. The provided body returns `None`,
+    /// which is right for a storage without a separate file for each log.
     ///
     /// # Errors
     /// [`StoreError::Io`] if the bytes cannot be opened.

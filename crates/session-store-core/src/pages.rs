@@ -71,7 +71,7 @@ pub struct Pages<E> {
     end: usize,
     page_bytes: usize,
     skip_bad_lines: bool,
-    /// The number of the last bad line that was skipped. The storage counts the lines.
+    /// The number of the last bad line that was skipped, as the storage counts the lines.
     bad_line: usize,
     /// Whether the next page needs a head.
     needs_head: bool,

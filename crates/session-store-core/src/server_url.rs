@@ -64,7 +64,7 @@ impl Host {
     /// Parses a list of hosts that are separated by commas.
     ///
     /// # Errors
-    /// The same as of [`parse`](Self::parse).
+    /// As [`parse`](Self::parse).
     pub fn parse_list(text: &str) -> Result<Vec<Self>, &'static str> {
         text.split(',').map(Self::parse).collect()
     }

@@ -166,7 +166,7 @@ pub trait Store: Send + Sync {
     ///
     /// The provided body reads the whole log and replaces it with
     /// [`create_segment`](Self::create_segment), so appends that run concurrently can be lost. A
-    /// backend with concurrent writers must override it ([T7](crate::contract#t7)).
+    /// backend with concurrent writers must override the method ([T7](crate::contract#t7)).
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown segment, which is not created
