@@ -1,9 +1,9 @@
 //! A session store in memory: the reference backend, and a store for tests.
 //!
 //! [`MemoryStore`] keeps the store contract ([`session_store_core::contract`]), except the clauses
-//! that need a disk. It has the optional capabilities, such as conditional appends and atomic
-//! batches. All data is lost when the last handle is dropped. A clone is a second handle on the
-//! same storage. Reads do not copy the texts of entries.
+//! that need a disk. It has all capabilities that need neither a disk nor a second process, such as
+//! conditional appends and atomic batches. All data is lost when the last handle is dropped. A
+//! clone is a second handle on the same storage. Reads do not copy the texts of entries.
 //!
 //! ```
 //! use session_store_core::{LogEntry, SegmentId, SessionId, Store};

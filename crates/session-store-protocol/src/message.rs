@@ -193,7 +193,7 @@ pub(crate) struct Reply {
 /// The entry is checked when the message is parsed. At that time, the server has not reported the
 /// start of the call yet. The check could also be a part of the call. But in a debug build, the
 /// check takes longer than the rest of the call. Two calls that start at the same time would then
-/// seldom overlap in the store.
+/// seldom overlap in the store, and tests of concurrent calls need this overlap.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(crate) struct WireEntry(LogEntry);

@@ -337,7 +337,8 @@ impl Store for RemoteStore {
     }
 }
 
-/// A store whose `list_infos` is the provided body of the trait. That body calls `segment_info`.
+/// A store whose `list_infos` is the provided body of the trait. This body calls the `segment_info`
+/// of the `RemoteStore`, which `BaseLevel` would not forward.
 struct Listing<'a>(&'a RemoteStore);
 
 impl Store for Listing<'_> {

@@ -35,7 +35,7 @@ const LINE_LIMIT: u64 = 256 << 20;
 /// A function that opens the store at an address.
 type Opener<'a> = dyn Fn(&str) -> Result<Box<dyn Store>> + Send + Sync + 'a;
 
-/// The store of a server, or the way to open one.
+/// The store that a server serves, or the function that opens the store.
 pub struct Service<'a> {
     store: RwLock<Option<Arc<dyn Store>>>,
     opener: Option<Box<Opener<'a>>>,

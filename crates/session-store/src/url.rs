@@ -20,11 +20,11 @@ use crate::syntax::SplitUrl;
 ///   two hexadecimal digits are decoded to a byte. So a `?` in the path must be written `%3F`, and
 ///   a `%` must be written `%25`. All other characters, even spaces and `#`, are written unchanged.
 /// - Options follow a `?`, for example `sqlite:logs.db?busy_timeout=10s&durability=power`.
-///   `busy_timeout`, of `sqlite:`, is the time to wait for another writer (`5s`, `250ms`).
-///   `durability`, of `fs:` and `sqlite:`, is `process` or `power`. With `process`, the default, an
+///   `busy_timeout` (only in `sqlite:`) is the time to wait for another writer (`5s`, `250ms`).
+///   `durability` (in `fs:` and `sqlite:`) is `process` or `power`. With `process`, the default, an
 ///   acknowledged change survives the end of the process. With `power` it also survives a power
-///   cut. `exclusive`, of `fs:`, is `true` or `false`. With `true`, this handle makes all changes
-///   of the store, and its appends are faster.
+///   cut. `exclusive` (only in `fs:`) is `true` or `false`. With `true`, this handle makes all
+///   changes of the store, and its appends are faster.
 /// - `postgres://` names a schema of a PostgreSQL database, as libpq spells it. With the feature
 ///   `postgres`, the documentation of `postgres::PostgresUrl` describes these URLs.
 /// - `redis://`, `redis+unix://`, `redis-sentinel://` and `redis-cluster://` name Redis servers.

@@ -266,7 +266,7 @@ fn scripted(greeting: &str, lines: &str) -> io::Result<RemoteStore> {
 const BASE_LEVEL: &str = r#"{"session_store":1,"store":{"calls":[],"capabilities":["flight"]}}"#;
 
 #[test]
-fn calls_that_the_server_does_not_list_use_those_that_it_has() {
+fn a_call_that_the_server_does_not_list_uses_the_provided_body() {
     let entries = r#"{"id":1,"ok":["{\"n\":1}","{\"n\":2}","{\"n\":3}"]}"#;
     let store = scripted(BASE_LEVEL, &format!("{entries}\n")).unwrap();
     let page = store.read_page(SessionId::new(), SegmentId::new(), 1, 7).unwrap();

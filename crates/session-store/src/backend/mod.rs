@@ -216,7 +216,7 @@ backends! {
     }
 }
 
-/// The backend whose URLs have this scheme, in lower case.
+/// Returns the backend whose URLs have this scheme. The scheme is in lower case.
 pub(crate) fn backend_of(scheme: &str) -> Option<&'static Backend> {
     backends().iter().find(|backend| backend.schemes.contains(&scheme))
 }

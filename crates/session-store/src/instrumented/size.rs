@@ -30,7 +30,7 @@ impl Size {
         Self { count: Some(count), bytes: Some(bytes) }
     }
 
-    /// Returns this size, or `other` if this size is unknown.
+    /// Returns this size. A number that is unknown in this size is taken from `other`.
     pub(super) fn or(self, other: Self) -> Self {
         Self { count: self.count.or(other.count), bytes: self.bytes.or(other.bytes) }
     }
