@@ -1,6 +1,6 @@
 //! `BestEffort`: a wrapper for stores without conditional writes. For a conditional write, the
-//! wrapper first checks the stored data and then writes. It checks the head of a log (the state of
-//! the log's end) or a pod (a named agent).
+//! wrapper first checks the stored data and then writes. The checked data is the head of a log (the
+//! state of the log's end) or a pod (a named agent).
 
 use session_store_core::{
     Capabilities, Capability, Head, LogEntry, Pod, PodName, PodStore, SegmentId, SegmentRef,

@@ -116,7 +116,8 @@ fn create_first_segment<S: Store>(
 }
 
 /// Creates a session for a pod without a pointer, and sets the pointer. If another process is
-/// faster, leaves the pod to this process. In both cases the caller must read the pod again.
+/// faster, leaves the pod as the other process has put it. In both cases the caller must read the
+/// pod again.
 ///
 /// There are three steps. The first step puts the pod with the id of the session, but without a
 /// segment. The second step creates the first segment. The third step puts the pod with the

@@ -26,11 +26,11 @@ use crate::state::RestoredState;
 /// # Unknown outcomes
 ///
 /// If a store cannot determine whether an append happened ([`StoreError::Indeterminate`]), the
-/// writer tries to find out, as [`AppendAttempt`] describes. If the writer fails too, the method
-/// returns `Indeterminate`. The caller must then **call the method again with the same entries**.
-/// The entries are stored once in total. The second call can also contain further entries after the
-/// same entries. A call that does not begin with the same entries first finds out whether the
-/// entries of the earlier call are stored.
+/// writer tries to find out, as [`AppendAttempt`] describes. If the writer cannot find out either,
+/// the method returns `Indeterminate`. The caller must then **call the method again with the same
+/// entries**. The entries are stored once in total. The second call can also contain further
+/// entries after the same entries. A call that does not begin with the same entries first finds out
+/// whether the entries of the earlier call are stored.
 ///
 /// Two writers that append the same bytes at the same position cannot be distinguished. Entries
 /// should therefore contain something unique to their writer, such as a time or an id.
@@ -63,9 +63,9 @@ type EntryMap = Box<dyn Fn(&LogEntry) -> LogEntry + Send + Sync>;
 struct KnownEnd {
     /// The head to expect at the next append. `None` before the segment exists.
     head: Option<Head>,
-    /// The number of entries that the writer knows. It can be greater than the number in `head`: if
-    /// another writer appended directly after an append of this writer, the head between the two
-    /// appends is unknown, and `head` is an older head.
+    /// The number of entries that the writer knows. It can be greater than the number in `head`.
+    /// This happens if another writer appended directly after an append of this writer: the head
+    /// between the two appends is unknown, so `head` is an older head.
     entries: usize,
     /// The number of turns that end in the known entries.
     turns: usize,

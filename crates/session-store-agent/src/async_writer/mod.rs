@@ -18,8 +18,8 @@ use crate::writer::SegmentWriter;
 /// Appends to the end of one segment from asynchronous code, with any runtime.
 ///
 /// The writer has a queue with a limited number of places. A worker takes appends from the queue
-/// and executes them with a [`SegmentWriter`]. It runs on the thread pool of the crate `blocking`.
-/// The worker occupies a thread of the pool only while it executes appends. If the store has
+/// and executes them with a [`SegmentWriter`]. The worker runs on the thread pool of the crate
+/// `blocking`, and occupies a thread of the pool only while it executes appends. If the store has
 /// [`Capability::AtomicBatch`](session_store_core::Capability::AtomicBatch), one call of the worker
 /// appends everything that is in the queue.
 ///
