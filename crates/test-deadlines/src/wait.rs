@@ -24,9 +24,9 @@ pub fn wait_until(event: &str, mut reached: impl FnMut() -> bool) {
 
 /// Raises a flag when it is dropped.
 ///
-/// A thread scope joins its threads even if its closure panics. Threads that loop until a flag is
-/// raised would then never end. A drop also runs after a panic, so it raises the flag in this case
-/// too.
+/// A thread scope joins its threads even if its closure panics. If the closure raises the flag in
+/// its last line, a panic leaves the flag down, and threads that loop until the flag is raised
+/// never end. A drop also runs after a panic, so this value raises the flag in this case too.
 #[derive(Debug)]
 pub struct RaiseAtEnd<'a>(pub &'a AtomicBool);
 

@@ -102,7 +102,7 @@ fn until(events: &[Event], count: usize) -> Vec<Event> {
     certain.iter().cloned().chain(interrupted).collect()
 }
 
-/// Returns the first fault that the store's own check finds as a violation.
+/// Runs the store's own check. The first fault that the check reports is returned as a violation.
 pub(crate) fn check(store: &dyn Store) -> Result<(), Violation> {
     let Some(maintenance) = store.maintenance() else { return Ok(()) };
     let mut fault = None;

@@ -17,7 +17,8 @@ pub(crate) struct Tally {
     pub(crate) unknown: usize,
     pub(crate) refused: usize,
     pub(crate) reads: usize,
-    /// The checkpoints of scans in the storage after each audit.
+    /// The number of checkpoints (places in logs at which a new handle starts its scan) that the
+    /// file store had stored, summed over all audits.
     pub(crate) checkpoints: usize,
     /// The calls that a kill or a power cut interrupted, by their kind.
     pub(crate) interrupted: BTreeMap<Change, usize>,

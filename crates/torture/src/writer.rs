@@ -198,7 +198,8 @@ impl<'a, S: Store + ?Sized> Writer<'a, S> {
     }
 
     /// Reports a refused change as a violation, unless there is a valid reason for the refusal.
-    /// Valid reasons are a conflict, and a truncation past the end.
+    /// Valid reasons are a conflict, a truncation past the end or of a missing log, and a transient
+    /// error of a repair.
     fn judge_refusal(&self, change: Change, result: Result<(), StoreError>, can_be_refused: bool) {
         let Err(error) = result else { return };
         let has_reason = match change {

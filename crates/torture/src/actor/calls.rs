@@ -33,7 +33,8 @@ const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,ftruncate,rename,rena
 const STARTED: &str = r#"\"started\":true"#;
 
 /// A large prime number. The points are visited in steps of this length, modulo the number of
-/// points. So every point is visited once.
+/// points. The number of points is not a multiple of the prime, so every point is visited before
+/// one is visited again.
 const STEP: usize = 7_919;
 
 /// The longest time for which a process can continue after the end of its `strace`.
@@ -105,7 +106,7 @@ fn inject(subject: &Subject, point: &Point, budget: &mut Budget) -> Result<Tally
 /// Opens the storage.
 ///
 /// A process can end later than the `strace` that started the process. Until the process ends, its
-/// exclusive handle prevents another exclusive handle. So wait for this.
+/// exclusive handle prevents another exclusive handle. So wait for the end of the process.
 fn open(address: &str) -> Result<Box<dyn Store>, Violation> {
     let begun = Instant::now();
     loop {
@@ -176,8 +177,8 @@ impl Run {
     /// Returns whether the sync of a file with entries failed.
     ///
     /// Other failed syncs do not count, because a change can be acknowledged after such a failure:
-    /// the file store can lose its sidecar files, and SQLite ignores a failed sync of the
-    /// database's folder.
+    /// the file store loses no entry with its sidecar files, and SQLite ignores a failed sync of
+    /// the database's folder.
     fn has_failed_sync(&self) -> Result<bool, Violation> {
         let storage = format!("<{}", self.folder.path().join("storage").display());
         let holds_entries =
@@ -202,7 +203,7 @@ impl Run {
             let number = numbers.entry(name).or_default();
             *number += 1;
             started += usize::from(line.contains(STARTED));
-            // The first call of the parent opens the storage.
+            // The first call of the parent opens the storage. The later calls make the change.
             if started > 1 && !line.starts_with("write(1<") {
                 calls.push((name.to_owned(), *number));
             }

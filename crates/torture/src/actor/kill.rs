@@ -21,7 +21,7 @@ const PROCESSES: usize = 3;
 /// the next round repair the torn tails, so this repair is tested too.
 const ROUNDS: usize = 20;
 
-/// The usual limit for the delay of a kill after the start of a call. A call without a sync seldom
+/// Most kills are at most this time after the start of a call, because a call without a sync seldom
 /// takes longer.
 const USUAL_DELAY: Duration = Duration::from_micros(500);
 

@@ -30,7 +30,7 @@ const ROUNDS: usize = 5;
 const TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The longest time between two faults.
-const CALM: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,14 +235,14 @@ fn write_during(
     Ok(())
 }
 
-/// Waits until each writer has begun another call or has ended, or for [`CALM`].
+/// Waits until each writer has begun another call or has ended, but at most for [`LONGEST_PAUSE`].
 ///
 /// A writer that has to open a connection can be slower than the other writers. Without this wait,
 /// each new connection of this writer could be killed before its first call succeeds. The call
 /// would then fail at the end of its retry time.
 fn wait_for_calls(round: &Round) {
     let calls = round.progress.iter().map(|writer| writer.calls.load(SeqCst));
-    let (before, deadline) = (calls.collect::<Vec<_>>(), Instant::now() + CALM);
+    let (before, deadline) = (calls.collect::<Vec<_>>(), Instant::now() + LONGEST_PAUSE);
     let has_begun = |(writer, before): (&Progress, &usize)| {
         writer.ended.load(SeqCst) || writer.calls.load(SeqCst) > *before
     };

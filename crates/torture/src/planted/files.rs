@@ -48,7 +48,8 @@ impl Files {
             Err(_) if self.flaw == Flaw::RetriedSync => file.sync_all(),
             synced => synced,
         };
-        // The outcome of a failed sync is unknown, also on a full disk.
+        // The outcome of a failed sync is unknown, also on a full disk. So the error loses its
+        // kind, because the kind `StorageFull` would mean that nothing was changed.
         synced.map_err(io::Error::other)
     }
 
