@@ -7,10 +7,10 @@
 //! the log up to that moment. If the length is unchanged too, these appends have failed and were
 //! undone. The head was therefore current at that moment.
 //!
-//! In the opposite order, the generation is read first. Another handle could then append to the log
-//! before the generation is read, and truncate the log between the two reads. The length could then
-//! equal the cached length, and the reader would return a head that was not current at any moment
-//! of the call.
+//! In the opposite order, the generation is read first. Another handle could append to the log
+//! before this read, and truncate the log between the two reads. The length could then equal the
+//! cached length, and the reader would return a head that was not current at any moment of the
+//! call.
 //!
 //! If the length has changed, the head is read only under the lock, because a writer may be in the
 //! middle of an append that fails and is undone ([R3](session_store_core::contract#r3)).
@@ -107,8 +107,8 @@ mod tests {
         store: FsStore,
         other: FsStore,
         head: Head,
-        /// A time before the log was opened. The tests pass this time as the current time. So even
-        /// in a slow test, the handle has used the log for less than [`TRUST`].
+        /// A time before the log was opened. The tests pass this time as the current time, so that
+        /// the time limit [`TRUST`] is not reached even in a slow test.
         now: Instant,
     }
 

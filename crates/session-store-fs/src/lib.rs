@@ -35,8 +35,8 @@
 //! Any program that reads JSONL can read the logs. A directory that another program wrote in this
 //! layout can be opened as a store. Other programs can read the files at any time. They can write
 //! the files only while no handle is open. A program that changes a log in place, without changing
-//! its length, must also delete the file of the log in `checkpoints/`. A check reports such a file,
-//! and a repair deletes it.
+//! its length, must also delete the file of the log in `checkpoints/`. A check reports a file in
+//! `checkpoints/` that has wrong counts, and a repair deletes the file.
 //!
 //! Everything in `.session-store/` can be deleted while no handle is open. No entry is lost, and
 //! the next change writes the missing files. The exception is a log whose truncation was

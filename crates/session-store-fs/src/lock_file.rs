@@ -204,9 +204,9 @@ pub(crate) struct HeldLock<'a> {
 }
 
 impl HeldLock<'_> {
-    /// Locks the file before a write is undone that was made under the mutex alone. Readers in
-    /// other processes may have seen the new length of the log. The generation therefore advances
-    /// before the log gets its former length.
+    /// Locks the file, so that a write that was made under the mutex alone can be undone. Readers
+    /// in other processes may have seen the new length of the log. The generation therefore
+    /// advances before the log gets its former length.
     pub(crate) fn lock_after_write(&mut self) -> Result<(), StoreError> {
         if self.locked.is_some() {
             return Ok(());

@@ -93,8 +93,8 @@ impl Part {
         (self.bookmark.start().offset > 0).then_some(found)
     }
 
-    /// Reads all entries of the part, which begins at the first entry. Does not check the lines
-    /// again that an earlier call has checked.
+    /// Reads all entries of the part, which begins at the first entry. The lines that an earlier
+    /// call has checked are not checked again.
     pub(crate) fn all_entries(&self) -> Result<Vec<LogEntry>, StoreError> {
         let checked = self.checked.end();
         let found = self.entries_with(usize::MAX, |block, range, end| {

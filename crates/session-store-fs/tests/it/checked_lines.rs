@@ -82,7 +82,7 @@ fn text_that_cannot_be_an_object_is_found_by_every_read(#[case] text: &[u8]) {
 }
 
 #[test]
-fn entries_of_a_line_that_is_split_by_an_edit_are_checked_apart() {
+fn a_line_that_an_edit_splits_is_read_as_two_entries() {
     let (fixture, store) = read_once();
     edit(&fixture, 1, b"{ }\n{ }");
     assert_eq!(fixture.texts(&store), [r#"{"n":0}"#, "{ }", "{ }", r#"{"n":2}"#]);

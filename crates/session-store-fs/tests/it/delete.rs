@@ -12,7 +12,7 @@ use crate::Fixture;
 const FILES: usize = 4;
 
 #[test]
-#[ignore = "run by torture_a_killed_deletion_leaves_no_trace_alone"]
+#[ignore = "run by torture_a_killed_deletion_never_leaves_a_trace_without_a_log"]
 fn child_that_deletes_a_segment() {
     let job = child_job();
     let parts: Vec<_> = job.split(' ').collect();
@@ -23,7 +23,7 @@ fn child_that_deletes_a_segment() {
 
 #[test]
 #[ignore = "needs strace: cargo xtask torture"]
-fn torture_a_killed_deletion_leaves_no_trace_alone() {
+fn torture_a_killed_deletion_never_leaves_a_trace_without_a_log() {
     for nth in 1..=FILES {
         let fixture = Fixture::new();
         let (session, segment) = (fixture.session, fixture.segment);

@@ -17,7 +17,7 @@ fn name(text: &str) -> PodName {
 const HASHED: &str = "~7962efe9-98d3-5712-8d09-038a44803da0";
 
 #[test]
-fn a_pod_has_the_folder_of_its_name_and_a_hash_only_where_that_is_ambiguous() {
+fn a_pod_has_the_folder_of_its_name_unless_the_name_looks_like_a_hash() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let long = "x".repeat(PodName::MAX_BYTES);
@@ -150,7 +150,7 @@ fn lock(fixture: &Fixture) -> fs::File {
 }
 
 #[test]
-fn of_two_folders_the_one_with_the_name_of_the_pod_counts() {
+fn if_two_folders_hold_a_pod_the_folder_with_its_name_counts() {
     let fixture = format_1();
     let (store, name) = (fixture.open(), name("MyProject"));
     let hashed = fixture.path("pods").join(name.hashed_folder().as_str()).join("metadata.json");
