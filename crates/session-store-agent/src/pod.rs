@@ -167,8 +167,7 @@ fn put_unless_changed(
 }
 
 /// Fails if the store does not have conditional puts. The error names `operation`, the function
-/// that the user called. The user does not know `put_pod_if`, because this function is called
-/// inside `operation`.
+/// that the user called. It does not name `put_pod_if`, which the user did not call.
 fn require_conditional_put<S: Store + ?Sized>(
     store: &S,
     operation: &'static str,

@@ -286,10 +286,11 @@ impl<S: Store> SegmentWriter<S> {
             self.store.read_range(session_id, segment_id, entries_len..self.end.entries)?;
         let truncate = || self.segment().truncate_if(head, entries_len);
         let head = match truncate() {
-            // Repeating the truncate is safe, because it expects the old head: if the first
-            // truncate was executed, the head has changed, and the second truncate is a conflict.
-            // But a conflict can also mean that another writer has changed the head. The writer
-            // cannot distinguish the two cases, so the outcome remains unknown after a conflict.
+            // Repeating the truncate is safe, because the truncate expects the old head. If the
+            // first truncate was executed, the head has changed, and the second truncate is a
+            // conflict. But a conflict can also mean that another writer has changed the head. The
+            // writer cannot distinguish the two cases, so the outcome remains unknown after a
+            // conflict.
             Err(unknown) if unknown.is_indeterminate() => truncate().map_err(|_| unknown),
             other => other,
         }?;

@@ -54,8 +54,9 @@ impl<'a, S: Store + ?Sized> AppendAttempt<'a, S> {
     /// Returns an attempt to append `entries` if the head of the segment is `expected`.
     ///
     /// `position` is the position that the first of `entries` gets in the log. Usually this is the
-    /// number of entries in `expected`. The caller passes a larger number if it knows that the log
-    /// has more entries than `expected` counts.
+    /// number of entries in `expected`. The caller passes a larger number if `expected` is an older
+    /// head. This happens if another writer appended directly after the caller, so that the head
+    /// between the two appends is unknown.
     pub const fn new(
         segment: SegmentRef<'a, S>,
         expected: Option<Head>,

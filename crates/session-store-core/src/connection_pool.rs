@@ -32,8 +32,8 @@ impl<C> ConnectionPool<C> {
     /// If all connections are in use, waits until another thread releases one.
     ///
     /// # Errors
-    /// The error of `open`. If no connection was released before `deadline`, the result of
-    /// `exhausted`, which is called with the number of connections.
+    /// The error of `open`. If no connection is released before `deadline`, the error is the result
+    /// of `exhausted`. The argument of `exhausted` is the number of connections.
     pub fn take<E>(
         &self,
         deadline: Instant,

@@ -96,9 +96,10 @@ impl<O> GroupCommit<O> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the expected number of changes has joined, or the time for this is over. Then
-    /// waits for the changes that have arrived but not joined. The callers of these changes hold
-    /// the lock that the commit needs, or wait for it. Stops waiting if the group of `change` ends.
+    /// Waits until the expected number of changes has joined, but at most for a quarter of the time
+    /// of the last commit. Then waits for the changes that have arrived but not joined. The callers
+    /// of these changes hold the lock that the commit needs, or wait for it. Stops waiting if the
+    /// group of `change` ends.
     fn gather<'a>(
         &'a self,
         state: MutexGuard<'a, State<O>>,

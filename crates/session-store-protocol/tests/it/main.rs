@@ -195,7 +195,7 @@ fn a_server_of_one_store_opens_no_other() {
 }
 
 #[test]
-fn a_panic_of_the_store_is_an_answer_and_the_server_goes_on() {
+fn the_server_answers_and_continues_after_a_panic_of_the_store() {
     let store = connect(start(Fails(|| panic!("a panic that the test provokes"))));
     // Each panic must leave a thread usable, so cause more panics than the server has threads.
     for _ in 0..20 {
