@@ -95,7 +95,7 @@ impl Process {
     /// Sends SIGTERM to the process.
     ///
     /// Tests use this signal and not SIGINT, because a shell starts its background jobs with SIGINT
-    /// ignored, and the processes of a test inherit this.
+    /// ignored, and the processes of a test inherit this setting.
     ///
     /// # Panics
     /// If the process has ended.

@@ -17,8 +17,8 @@ pub(crate) struct Tally {
     pub(crate) unknown: usize,
     pub(crate) refused: usize,
     pub(crate) reads: usize,
-    /// The number of checkpoints (places in logs at which a new handle starts its scan) that the
-    /// file store had stored, summed over all audits.
+    /// The number of checkpoints that the file store had stored, summed over all audits. A
+    /// checkpoint is a place in a log at which a new handle starts its scan.
     pub(crate) checkpoints: usize,
     /// The calls that a kill or a power cut interrupted, by their kind.
     pub(crate) interrupted: BTreeMap<Change, usize>,

@@ -20,8 +20,8 @@ pub(crate) struct Round {
     /// rounds differ.
     pub(crate) number: usize,
     /// The logs, traces and pods that the writers change. The first target is a log that all
-    /// writers share. Each writer also has three targets of its own. They are a log, a trace and a
-    /// pod, or three logs if the store has no pods.
+    /// writers share. Each writer also has three targets of its own. These targets are a log, a
+    /// trace and a pod, or three logs if the store has no pods.
     pub(crate) targets: Vec<Target>,
     pub(crate) progress: Vec<Progress>,
     /// Set when all writers must end after their current call.

@@ -176,8 +176,8 @@ impl Run {
 
     /// Returns whether the sync of a file with entries failed.
     ///
-    /// Other failed syncs do not count, because a change can be acknowledged after such a failure:
-    /// the file store loses no entry with its sidecar files, and SQLite ignores a failed sync of
+    /// Other failed syncs do not count, because a change can be acknowledged after such a failure.
+    /// The file store loses no entry if it loses its sidecar files. SQLite ignores a failed sync of
     /// the database's folder.
     fn has_failed_sync(&self) -> Result<bool, Violation> {
         let storage = format!("<{}", self.folder.path().join("storage").display());
