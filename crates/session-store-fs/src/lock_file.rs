@@ -16,7 +16,7 @@
 //! While a store has an exclusive handle, only this handle advances the generations. The handle
 //! therefore knows the generations without reading the files. For an append of a single entry, the
 //! handle locks only the mutex, because no other handle writes. Readers in other processes then see
-//! a part of the entry as a torn tail, which they ignore. A failed append must not make the file
+//! a part of the entry as a torn tail, which they ignore. A failed append must not make the log
 //! shorter before the generation has advanced. Otherwise the next entry could end where the part of
 //! the failed entry ended. A reader that compares only the generation and the length would then
 //! miss the next entry.

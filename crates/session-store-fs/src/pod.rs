@@ -3,9 +3,9 @@
 //!
 //! A *plain* folder has the pod's own name, because other programs look for the pod there. A
 //! *hashed* folder is named by a hash ([`PodName::hashed_folder`]), and its file `name` contains
-//! the pod's name. Two kinds of names have a hashed folder:
+//! the pod's name. A pod has a hashed folder in two cases:
 //! - The file system cannot hold the name, or opens the folder of another pod by that name. The
-//!   latter happens if the file system folds case or normalizes Unicode. The rules differ between
+//!   second happens if the file system folds case or normalizes Unicode. The rules differ between
 //!   file systems, so the code creates the folder and then checks that the folder has exactly this
 //!   name.
 //! - The name has the form of a hashed folder.

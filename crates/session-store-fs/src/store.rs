@@ -76,7 +76,8 @@ impl FsStore {
     /// Returns the reasons why the file system of the store can lose data. The file system was
     /// examined when the store was opened.
     ///
-    /// A warning names a network or FUSE file system, because their locks are not reliable.
+    /// A warning names a network or FUSE file system, because the locks of such a file system are
+    /// not reliable.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

@@ -358,9 +358,9 @@ impl Files<'_> {
         Log::open(&self.path(kind), generation, now, read_epoch)
     }
 
-    /// Prepares a file for a change: makes its name durable, stores a derived epoch, and repairs
-    /// the tail. These steps do not change the head. If the change then fails, a caller can repeat
-    /// the change with the same head.
+    /// Prepares a file for a change: makes its name durable, stores its epoch if the epoch is not
+    /// stored yet, and repairs the tail. These steps do not change the head. If the change then
+    /// fails, a caller can repeat the change with the same head.
     fn make_ready(self, lock: &mut HeldLock<'_>, log: &mut Log) -> Result<(), StoreError> {
         let directory = self.directory;
         log.check_writable()?;
