@@ -117,8 +117,8 @@ impl Disk {
     }
 
     /// Starts a program that drops all data that was not synced. It uses the ioctl
-    /// `FS_IOC_SHUTDOWN`, without flushing the journal. The program prints `ready`, waits for a
-    /// byte or the end of its input, cuts the power, and prints `cut`.
+    /// `FS_IOC_SHUTDOWN`, without flushing the journal. The program prints `ready`, and waits for a
+    /// byte or the end of its input. Then it prints `cut` and cuts the power.
     fn start_cut(&self, input: Stdio, output: PipeWriter) -> Process {
         let script = "import fcntl, os, struct, sys\n\
                       root = os.open(sys.argv[1], os.O_RDONLY)\n\
@@ -228,10 +228,10 @@ pub fn cut<R>(
     let mut reports = iter::from_fn(|| next_line(&reports));
     let is_step = |line: &String| line.starts_with("acknowledged");
     let mut before: Vec<_> = reports.by_ref().filter(is_step).take(steps).collect();
-    // The writer and the cut report through one pipe, so the order of the lines is the order of the
-    // events. A step that is reported after the cut need not survive: a sync that runs while ext4
-    // is shut down can succeed without saving any data. A real power cut would have ended the
-    // caller of the sync.
+    // The writer and the cut report through one pipe, so a step that is reported before the line
+    // `cut` ended before the cut. A step that is reported after this line need not survive: a sync
+    // that runs while ext4 is shut down can succeed without saving any data. A real power cut would
+    // have ended the caller of the sync.
     let status = disk.start_cut(Stdio::null(), reporter).wait();
     assert!(status.success(), "the power cut failed: {status}");
     child.kill().unwrap();

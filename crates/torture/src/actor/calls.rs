@@ -32,9 +32,9 @@ const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,ftruncate,rename,rena
 /// started a call.
 const STARTED: &str = r#"\"started\":true"#;
 
-/// A large prime number. The points are visited in steps of this length, modulo the number of
-/// points. The number of points is not a multiple of the prime, so every point is visited before
-/// one is visited again.
+/// A large prime number. The points (the possible faults) are visited in steps of this length,
+/// modulo the number of points. The number of points is not a multiple of the prime, so every point
+/// is visited before one is visited again.
 const STEP: usize = 7_919;
 
 /// The longest time for which a process can continue after the end of its `strace`.
