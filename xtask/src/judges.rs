@@ -24,19 +24,19 @@ const SUITES: [Suite; 3] = [
     Suite {
         package: "happenstance-testkit",
         test: "happenstance",
-        about: "rules, threads and a model of an event store, in process",
+        about: "tests of rules and of concurrent threads, and a comparison with a model of an event store",
         bugs: &["stale_head", "short_batch", "old_reads"],
     },
     Suite {
         package: "rig-memory",
         test: "rig_memory",
-        about: "`check_store`, a function that checks two handles, in process",
+        about: "`check_store`, a function that checks a store through two handles",
         bugs: &["stale_head", "short_batch", "old_reads"],
     },
     Suite {
         package: "claude-agent-sdk",
         test: "claude_agent_sdk",
-        about: "all tests that create a store, in Python over `session-store serve`",
+        about: "all tests that create a store; in Python, so they use a store through `session-store serve`",
         bugs: &["short_batch", "old_reads", "kept_session"],
     },
 ];
@@ -63,9 +63,9 @@ stores.
 ";
 
 const CANNOT_RUN: &str = "
-A test cannot run if the backend does not have what the test needs: a read that fails, a batch that
-fails halfway, a limit on sizes, an entry that is stored but not visible yet, or a storage that
-survives its process.
+Some tests need a read that fails, a batch that fails halfway, a limit on sizes, an entry that is
+stored but not visible yet, or a storage that survives its process. A test cannot run if the backend
+does not have what the test needs.
 ";
 
 /// The numbers of tests in a run.
@@ -218,7 +218,8 @@ fn page(results: &BTreeMap<(&str, &str), Counts>, version_of: impl Fn(&str) -> S
     }
     page += CANNOT_RUN;
     page += "\n## Planted bugs\n\n\
-             The results of a suite count only after it has found these bugs in an adapter.\n\n";
+             The results of a suite count only if it finds each of its bugs in an adapter. – means \
+             that a\nsuite does not test this.\n\n";
     let packages = SUITES.map(|suite| suite.package);
     let _ = writeln!(page, "| bug | {} |", packages.join(" | "));
     let _ = writeln!(page, "|---|{}", ":---:|".repeat(packages.len()));
