@@ -12,8 +12,8 @@ use crate::statement::{boolean, int, texts, uuid};
 use crate::write::{Expected, PART_BYTES, Write, conflict};
 use crate::writer::ChangeId;
 
-/// Builds the statement of an append. The argument is the file that contains the part of the
-/// statement that changes the row of the log.
+/// Builds the statement of an append. The argument is the file of the middle part, which changes
+/// the row of the log.
 macro_rules! statement {
     ($log:literal) => {
         concat!(include_str!("sql/writer.sql"), include_str!($log), include_str!("sql/entries.sql"))

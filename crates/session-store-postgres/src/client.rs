@@ -54,7 +54,7 @@ impl Client {
         &self.place
     }
 
-    /// Executes work that changes nothing, or that can be executed several times without harm.
+    /// Executes work. The work must change nothing, or be harmless if it is executed several times.
     pub(crate) fn read<T>(
         &self,
         operation: impl Display,
@@ -181,7 +181,8 @@ impl Client {
         Err(RequestError::ReplyLost(cause))
     }
 
-    /// Returns the time after which a request that starts now is not sent again.
+    /// Returns the deadline of a request that starts now. After the deadline, the request is not
+    /// sent again.
     fn deadline(&self) -> Instant {
         Instant::now() + self.retry
     }

@@ -61,7 +61,7 @@ impl PostgresOptions {
         self
     }
 
-    /// Sets the schema that holds the store, which is `session_store` by default.
+    /// Sets the schema that holds the store. The default is `session_store`.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = Some(schema.into());
         self

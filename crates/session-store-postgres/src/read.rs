@@ -84,8 +84,7 @@ pub(crate) fn page<E: Stored>(
     start: usize,
     max_bytes: usize,
 ) -> Result<Option<(Vec<E>, Head)>, RequestError> {
-    // Limit the position, so that the position at which the search ends cannot overflow in the
-    // statement.
+    // Limit the position, so that the statement can add numbers to it without an overflow.
     let start = i64::try_from(start).unwrap_or(i64::MAX).min(i64::MAX / 4);
     let [session, segment, is_trace] = log.parameters();
     let key = [session, segment, is_trace, int(&start)];

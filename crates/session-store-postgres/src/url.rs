@@ -44,7 +44,7 @@ const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "veri
 /// | option | value |
 /// |---|---|
 /// | `schema=NAME` | the schema that holds the store; `session_store` by default |
-/// | `pool=NUMBER` | the most connections of a handle |
+/// | `pool=NUMBER` | the maximum number of connections of a handle |
 /// | `durability=process` or `power` | what an acknowledged change survives |
 /// | `synchronous_commit=off` | acknowledges a change before the server has stored it; see the [table](crate#what-can-be-lost) |
 /// | `pooler=transaction` | for a pooler that gives each transaction another connection, such as PgBouncer |

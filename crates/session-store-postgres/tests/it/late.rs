@@ -177,7 +177,8 @@ fn a_change_that_is_being_executed_is_awaited_and_not_sent_again() {
     let lock = LogLock::take(&schema, key);
     thread::scope(|scope| {
         let append = scope.spawn(|| store.at(key).append(&entry(1)));
-        // The change waits for the row of the log, and the fence for the row of the writer.
+        // The change waits for the row of the log. The fence (the statement that finds the outcome
+        // of the change) waits for the row of the writer.
         wait_until("the fence to wait", || waiting(&schema) >= 2);
         lock.release();
         append.join().unwrap().unwrap();

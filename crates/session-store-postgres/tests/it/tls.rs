@@ -1,4 +1,5 @@
-//! Tests of TLS: known and unknown certificates, other names, and a program without TLS.
+//! Tests of TLS: known and unknown certificates, a certificate for another host name, and a program
+//! without TLS.
 
 use rstest::rstest;
 use session_store_core::StoreExt;
