@@ -21,8 +21,8 @@ pub struct VerifyReport {
     pub gaps: Vec<Gap>,
     /// The findings of the stores' own checks, if the whole stores are selected.
     ///
-    /// A finding for which [`Finding::is_left_behind`] is true means that data was not compared,
-    /// for example data that a store does not list.
+    /// If [`Finding::is_left_behind`] is true for a finding, some data was not compared. An example
+    /// is data that a store does not list.
     pub findings: Vec<(Side, Finding)>,
     /// The names of the source and the destination in the sentences of this report.
     ///

@@ -184,7 +184,7 @@ impl Pods<'_> {
 
     /// Returns the names of the selected pods of one store.
     ///
-    /// A pod that cannot be read counts as selected, so that the report shows the error.
+    /// A pod that cannot be read counts as selected. The report then shows the error.
     fn names(&self, side: Side) -> Result<BTreeSet<PodName>, Failure> {
         let Some(pods) = self.pair.store(side).pods() else {
             return Ok(BTreeSet::new());

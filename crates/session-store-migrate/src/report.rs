@@ -29,8 +29,8 @@ pub struct MigrateReport {
     pub failures: Vec<Failure>,
     /// The findings of the source's own check, if the whole source is selected.
     ///
-    /// A finding for which [`Finding::is_left_behind`] is true means that the copy lacks data, for
-    /// example data that the source does not list.
+    /// If [`Finding::is_left_behind`] is true for a finding, the copy lacks data. An example is
+    /// data that the source does not list.
     pub findings: Vec<Finding>,
     /// The failure to sync the destination. A power cut could then lose copied entries.
     ///

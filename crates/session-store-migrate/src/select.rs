@@ -69,8 +69,8 @@ impl Selection {
         self
     }
 
-    /// Checks that the store can be listed. Also checks that the store contains every session that
-    /// is selected by its id.
+    /// Checks that the store can be listed, and that each session that is selected by its id
+    /// exists.
     ///
     /// A run makes the same check. A caller that creates the destination itself can use this method
     /// to check the source before creating the destination.

@@ -141,8 +141,8 @@ impl Comparer<'_> {
 
     /// Checks the entry counts that both stores report, if the comparison found no difference.
     ///
-    /// `is_right` receives a side, the entry count that this side reports, and the number of
-    /// entries that were read. It returns whether the count is right.
+    /// `is_right` receives a side, the reported entry count of this side, and the number of entries
+    /// that were read. It returns whether the count is right.
     pub(crate) fn check_counts(
         &self,
         key: SegmentKey,

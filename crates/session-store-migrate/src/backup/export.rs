@@ -41,8 +41,8 @@ pub struct ExportReport {
     pub gaps: Vec<Gap>,
     /// The findings of the source's own check, if the whole source is selected.
     ///
-    /// A finding for which [`Finding::is_left_behind`] is true means that the backup lacks data,
-    /// for example data that the source does not list.
+    /// If [`Finding::is_left_behind`] is true for a finding, the backup lacks data. An example is
+    /// data that the source does not list.
     pub findings: Vec<Finding>,
     /// The size of the backup in bytes.
     pub bytes: u64,

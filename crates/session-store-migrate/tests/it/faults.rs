@@ -41,8 +41,8 @@ fn populated() -> MemoryStore {
     store
 }
 
-/// Returns a hook that counts the calls for which `is_due` is true. The hook fails at call number
-/// `nth`, counted from 0.
+/// Returns a hook that fails at one call. The hook counts the calls for which `is_due` is true,
+/// from 0, and fails at number `nth`.
 fn failing_at(
     nth: usize,
     calls: &Arc<AtomicUsize>,

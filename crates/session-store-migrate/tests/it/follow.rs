@@ -306,7 +306,7 @@ fn a_pod_that_is_deleted_and_put_again_is_copied() {
 }
 
 /// A log has a head, which changes when the log is replaced. A trace has no head. The copy notices
-/// the new trace only because it has another entry at the place of the last copied entry.
+/// the new trace only because the entry at the place of the last copied entry differs.
 #[test]
 fn the_traces_of_a_deleted_and_a_new_segment_are_not_mixed() {
     let key = new_key();

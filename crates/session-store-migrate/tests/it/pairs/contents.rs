@@ -21,7 +21,7 @@ pub(super) fn populate(store: &dyn Store) {
     let session = SessionId::new();
     trace(store, SegmentKey::new(session, shared), &UNUSUAL);
     store.append_all(session, shared, &sizes()).unwrap();
-    // A log that was truncated to 0 entries, and a log that was truncated and has grown again.
+    // One log is truncated to 0 entries. Another log is truncated and then grows again.
     let (emptied, regrown) = (SegmentId::new(), SegmentId::new());
     for segment in [emptied, regrown] {
         store.append_all(session, segment, &entries(&UNUSUAL)).unwrap();
@@ -41,8 +41,7 @@ pub(super) fn populate(store: &dyn Store) {
     store.pods().unwrap().put_pod(&"pointer".parse().unwrap(), &pointer).unwrap();
 }
 
-/// Entries whose sizes are around the sizes of blocks and pages, and one entry that is larger than
-/// a batch.
+/// Entries with sizes around those of blocks and pages, and one entry that is larger than a batch.
 fn sizes() -> Vec<LogEntry> {
     let edges = [255, 4096, 65_536, 256 * 1024];
     let sizes = edges.into_iter().flat_map(|edge| [edge - 1, edge, edge + 1]);
