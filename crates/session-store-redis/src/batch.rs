@@ -13,7 +13,7 @@ use crate::script::{Call, Program};
 /// with a script that reads the metadata of logs, on a busy machine: 5.5 µs a segment).
 const CALL_QUERIES: usize = 256;
 
-/// The keys and arguments of a script's call for one item.
+/// The keys and the argument that a script needs for one item.
 pub(crate) struct Query {
     pub(crate) tag: Tag,
     pub(crate) keys: Vec<String>,

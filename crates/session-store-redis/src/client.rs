@@ -23,8 +23,8 @@ use crate::writer::{RECORD_LIFETIME, Writers};
 /// The default of `proto-max-bulk-len`: the longest text that a server accepts.
 const MAX_TEXT_BYTES: usize = 512 * 1024 * 1024;
 
-/// The servers of a storage, and the writers of this handle. A writer numbers its changes, so that
-/// a change that is sent again is made once.
+/// The servers of a storage, and the writers of this handle. A writer numbers its changes, so a
+/// server recognizes a change that is sent again.
 pub(crate) struct Client {
     pub(crate) keys: Keys,
     /// The URL without passwords, for messages.
@@ -36,7 +36,8 @@ pub(crate) struct Client {
     writers: Writers,
     /// The sizes of the logs that were read last.
     pub(crate) recent_sizes: RecentSizes,
-    /// Whether a server has refused a script that reads. A login may lack the permission.
+    /// Whether a server has refused a script that reads, because the login has no permission to run
+    /// scripts.
     cannot_run_scripts: AtomicBool,
 }
 
@@ -69,7 +70,8 @@ impl Client {
         &self.delivery.topology
     }
 
-    /// Returns the time after which a request that starts now is not sent again.
+    /// Returns the deadline of a request that starts now. After the deadline, the request is not
+    /// sent again.
     pub(crate) fn deadline(&self) -> Instant {
         self.delivery.deadline()
     }
@@ -141,8 +143,8 @@ impl Client {
         })?)
     }
 
-    /// Executes several transactions as [`Self::transaction`] does, in one pipeline for each
-    /// server, as [`Self::commands`] does.
+    /// Executes several transactions, in one pipeline for each server. A transaction that fails
+    /// there is executed again alone by [`Self::transaction`].
     pub(crate) fn transactions(
         &self,
         transactions: &[(Tag, Vec<Cmd>)],

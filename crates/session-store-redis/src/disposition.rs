@@ -1,5 +1,5 @@
-//! `Disposition`: the consequence of a failed command: whether a server may have executed the
-//! command, and the next step.
+//! `Disposition`: the consequence of a failed command. It shows whether a server may have executed
+//! the command, and what the client does next.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 

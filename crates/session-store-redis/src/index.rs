@@ -134,7 +134,7 @@ fn check_members(
     })
 }
 
-/// Which keys of a segment exist, and which indexes list it, at one moment.
+/// The keys of a segment that exist, and the indexes that list the segment, at one moment.
 struct SegmentState {
     log: bool,
     entries: bool,

@@ -17,7 +17,8 @@ pub(crate) const SLOTS: usize = 16_384;
 /// same slot, and one script can change them together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tag {
-    /// One of 256 parts. Each session, and the holders of each segment, belong to one part.
+    /// One of 256 buckets. A session belongs to one bucket, and so does the list of the sessions
+    /// that may hold a segment.
     Bucket(u8),
     /// The pods.
     Pods,
@@ -132,11 +133,12 @@ impl Keys {
     /// A key that is never set.
     ///
     /// While a slot moves to another node, some of its keys are on the old node and some on the new
-    /// one. A node then refuses to start a script that declares a key which the node does not have.
-    /// No node has this key. So a script that declares it is sent again until the move is over.
+    /// one. During the move, a node refuses to start a script if the node lacks a key that the
+    /// script declares. No node has this key. So a script that declares it is sent again until the
+    /// move is over.
     ///
-    /// Scripts that delete keys must wait in this way. Without the wait, the node could mistake a
-    /// key that the script has just deleted for a key that has moved. The node would refuse the
+    /// Scripts that delete keys must wait in this way. Without the wait, a script could delete a
+    /// key, and the node could then take the deleted key for a moved key. The node would refuse the
     /// script's next access to that key, and the script would end half-way.
     pub(crate) fn never(&self, tag: Tag) -> String {
         self.key(tag, "never")
@@ -230,7 +232,7 @@ impl Keys {
         self.key(Tag::of_session(session_id), format_args!("{kind}:{session_id}:{segment_id}"))
     }
 
-    /// A set: the sessions that may hold the segment, including all that do.
+    /// A set: the sessions that may hold the segment. All sessions that hold the segment are in it.
     pub(crate) fn holders(&self, segment_id: SegmentId) -> String {
         self.key(Tag::of_holders(segment_id), format_args!("holders:{segment_id}"))
     }

@@ -27,10 +27,12 @@
 //! The client library never resends a command. This crate resends a command if executing it twice
 //! is harmless.
 //!
-//! Every change carries the token of its writer and a sequence number. The script that executes the
-//! change records both beside the data, in the same atomic step, for 15 minutes. If another copy of
-//! the change arrives, the script returns the recorded reply and changes nothing. If the reply to a
-//! change is lost, the change is therefore sent again until there is a reply.
+//! A handle makes its changes through *writers*. A writer has a random token, numbers its changes,
+//! and makes one change at a time. Every change contains the token of its writer and the number of
+//! the change. The script that executes the change records the number and the reply under the
+//! token, in the same atomic step, for 15 minutes. If another copy of the change arrives, the
+//! script returns the recorded reply and changes nothing. So if the reply to a change is lost, the
+//! change is sent again until there is a reply.
 //!
 //! [`Indeterminate`](session_store_core::StoreError::Indeterminate) means that no reply came within
 //! [`RedisOptions::retry_for`]. The change was made once or not at all. A stalled server may still
@@ -53,7 +55,8 @@
 //! | `P:{xx}:trace:SESSION:SEGMENT` | list | the trace of the segment |
 //! | `P:{xx}:traces:SESSION` | sorted set | the segments of the session that have a trace |
 //! | `P:{xx}:quarantine:SESSION:SEGMENT` | list | the texts that a repair moved out of the log and the trace |
-//! | `P:{xx}:holders:SEGMENT` | set | the sessions that may hold the segment, including all that do |
+//! | `P:{xx}:holders:SEGMENT` | set | the sessions that may hold the segment; all sessions that
+//! hold it are in the set |
 //! | `P:{xx}:writer:TOKEN` | string | the last change of a writer; expires |
 //! | `P:{xx}:staging:TOKEN` | list | the entries of a batch that is too large for one call; expires |
 //! | `P:{pods}:pods` | hash | the pods by name |
@@ -102,10 +105,11 @@
 //!   is truncated or replaced between two parts, the read starts again.
 //! - A batch over 4 MiB or 5,000 entries is sent in parts, and one step adds them to the log. If
 //!   the log already has entries, that step takes the server about one second per million entries.
-//! - Scripts copy entries through Lua, at about half the speed of plain list commands. A read of a
-//!   whole log, and the creation of a log of more than 64 KiB, use plain list commands. So does a
-//!   page, if the handle has read the log before and the log had at most 16 MiB then. A plain list
-//!   command cannot limit its reply by bytes, and this reply has at most the bytes of the log.
+//! - Scripts copy entries through Lua. Plain list commands write about twice as fast, and read
+//!   about six times as fast. A read of a whole log, and the creation of a log of more than 64 KiB,
+//!   use plain list commands. A read of a page uses them if the handle has read the log before and
+//!   the log had at most 16 MiB then. The limit is necessary because a plain list command cannot
+//!   limit its reply by bytes. The reply then has at most as many bytes as the log.
 //! - Listing all sessions takes two round trips to each server. The first round trip reads 256
 //!   sorted sets, and the second one counts the lists of segments (measured with 100,000 sessions:
 //!   0.05 s and 0.1 s).
@@ -127,24 +131,24 @@
 //! | `appendonly yes`, `appendfsync everysec` | nothing | about the last second | what the replica had not received |
 //! | `appendonly yes`, `appendfsync no` | nothing | about the last 30 seconds | what the replica had not received |
 //! | `appendonly no` | all since the last snapshot | all since the last snapshot | what the replica had not received |
-//! | `maxmemory-policy` not `noeviction` | | any key, when memory is short | |
+//! | `maxmemory-policy` not `noeviction` | any key when memory is short, even without a fault | as in the first column | as in the first column |
 //!
-//! Replication is asynchronous, so a failover can lose the last acknowledged changes. The setting
-//! `min-replicas-to-write 1` limits the loss to `min-replicas-max-lag` for a master that is cut
-//! off. If a master hands its slots over to a replica on command (`CLUSTER FAILOVER`), no change is
-//! lost.
+//! Replication is asynchronous, so a failover can lose the last acknowledged changes. With the
+//! setting `min-replicas-to-write 1`, a master that is cut off from its replicas accepts no more
+//! changes after `min-replicas-max-lag` seconds. So at most the changes of this time are lost. If a
+//! master hands its slots over to a replica on command (`CLUSTER FAILOVER`), no change is lost.
 //!
-//! A writer that uses `append_if` always notices a loss. A head contains the stamp of the last
+//! A program that uses `append_if` always notices a loss. A head contains the stamp of the last
 //! change. So a head of a lost change is a conflict, even if the log has grown to the same length
-//! again ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so its
-//! writer does not notice the loss.
+//! again ([H1](session_store_core::contract#h1)). A plain append does not compare heads, so a
+//! program that uses only plain appends does not notice the loss.
 //!
 //! A log has two keys, `log` and `entries`. If one of them is lost, a call for the segment fails
 //! with an error that has the code `APART`. The cause is an eviction, or another program that
 //! deleted the key. On Redis there is a third cause: a node fails over while one of its slots moves
-//! to another node. Redis does not report the move to the replica of the node, as Valkey does. The
-//! two keys can then remain on two nodes. `redis-cli --cluster fix` brings both keys to one node
-//! again. Deleting the segment also removes the error.
+//! to another node. Valkey reports the move to the replica of the node, but Redis does not. The two
+//! keys can then remain on two nodes. `redis-cli --cluster fix` brings both keys to one node again.
+//! Deleting the segment also removes the error.
 //!
 //! A lost index hides logs from the listings or from lookups, but not from calls that name the
 //! segment. A check reports such a log. A repair lists it again, and so does the next append to the
@@ -157,8 +161,9 @@
 //! - A log has at most 2^32 - 1 entries, and must fit in the memory of one node.
 //! - A session is in one slot. A Cluster spreads sessions over its nodes, but not the segments of
 //!   one session.
-//! - While a slot moves to another node, its keys are on both nodes. A call that needs several
-//!   keys, or that deletes keys (replace, truncate, delete), waits until the move is over.
+//! - While a slot moves to another node, its keys are on both nodes. Until the move is over, two
+//!   kinds of calls wait: calls that need several keys, and calls that delete keys (replace,
+//!   truncate, delete).
 //! - A prefix cannot contain braces.
 //!
 //! # Permissions
@@ -189,8 +194,10 @@
 //! # Measured
 //!
 //! The measurements are from a 2-core virtual machine, with servers that have `appendfsync always`.
-//! The command is `cargo test -p session-store-redis faults`, with the number in the environment
-//! variable. 8 writers append to 4 segments through one handle.
+//! 8 writers append to 4 segments through one handle. The last two rows are from the test that the
+//! row names, with the number in the environment variable. The other rows are from an earlier test.
+//! `cargo xtask torture redis` and `cargo xtask torture cluster` have replaced that test, and cause
+//! the same faults.
 //!
 //! | fault | one server | Cluster of three |
 //! |---|---|---|

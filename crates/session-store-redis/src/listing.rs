@@ -80,7 +80,8 @@ pub(crate) fn segments(
     members(client, &session_ids.iter().map(set).collect::<Vec<_>>())
 }
 
-/// Returns the keys of all segments of the sessions, in the order of the sessions, newest first.
+/// Returns the keys of all segments of the sessions, in the order of the sessions. The segments of
+/// each session are in the order newest first.
 pub(crate) fn keys(
     client: &Client,
     session_ids: &[SessionId],

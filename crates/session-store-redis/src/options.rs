@@ -106,9 +106,9 @@ impl RedisOptions {
     ///
     /// A command is retried if it gets no reply, or if the servers cannot execute it now. The
     /// reason can be a server that is down, a failover in progress, or a slot that moves. The
-    /// commands that open the store are retried too. Before these commands,
-    /// [`wait_for_server`](Self::wait_for_server) limits the wait for the first connection. After
-    /// the retry time the call fails with an error that [is transient](StoreError::is_transient) or
+    /// commands that open the store are retried too. They need a first connection, and the time to
+    /// wait for it is limited by [`wait_for_server`](Self::wait_for_server) instead. After the
+    /// retry time the call fails with an error that [is transient](StoreError::is_transient) or
     /// [indeterminate](StoreError::is_indeterminate). The last attempt can exceed the retry time by
     /// its connect and response timeouts. A refused login is not retried. A change is retried only
     /// once if the URL of a single server leads to a replica.

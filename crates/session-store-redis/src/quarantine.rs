@@ -49,8 +49,8 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Moves all bad items of all logs and traces to the quarantine, and reports each log and trace
-/// that was repaired.
+/// Moves all bad items of the selected logs and traces to the quarantine, and reports each log and
+/// trace that was repaired.
 pub(crate) fn repair(
     client: &Client,
     is_selected: &dyn Fn(SegmentKey) -> bool,

@@ -31,8 +31,8 @@ const FIRST_PART_BYTES: usize = 64 * 1024;
 ///
 /// If large entries follow small entries in a long read, the reply can be much larger than
 /// expected. The same is true for a page if the log was replaced since the handle read it. The
-/// server then holds a second copy of these large entries. A limit of 4096 entries was measured for
-/// long reads and is not faster.
+/// server then holds a second copy of these large entries. So the number of entries is limited. A
+/// limit of 4096 entries would not be faster (measured with long reads).
 const RANGE_ENTRIES: usize = 512;
 
 /// The maximum number of entries that a plain list command reads for a login that cannot run
@@ -200,11 +200,11 @@ impl<'a, E> LogWalk<'a, E> {
 const UNKNOWN_SIZES: Sizes = Sizes { mean: 0, total: None };
 
 /// Returns the number of entries that a plain list command reads for a page with `room` bytes left.
-/// Only the next `left` entries have the sizes. Returns `None` if the reply could be too large. A
-/// script then limits the reply.
+/// `sizes` describes only the next `left` entries. Returns `None` if the reply could be too large.
+/// The entries must then be read by a script, which limits its reply.
 fn range_entries(sizes: Sizes, room: usize, left: usize) -> Option<usize> {
     let entries = sizes.entries_in(room.min(PART_BYTES)).min(left).min(RANGE_ENTRIES);
-    // A long read returns large entries in any case.
+    // A long read needs these entries in any case, so a large reply is not wasted.
     let is_long = room > PART_BYTES;
     (is_long || sizes.limit_reply()).then_some(entries)
 }

@@ -13,7 +13,7 @@ use crate::reply::{byte_string_or_nil, byte_strings, number};
 const PAGE_KEYS: usize = 1000;
 
 /// Calls `visit` with the keys of the logs, the traces and their indexes, a page at a time and in
-/// no order.
+/// no particular order.
 ///
 /// Every key that exists during the whole scan is visited, possibly more than once.
 ///

@@ -69,9 +69,9 @@ impl<'a> Staging<'a> {
 
     /// Stages entries by a plain list command, in one attempt. Returns whether they are staged.
     ///
-    /// If the attempt fails half-way, the list still expires. A script creates the list with the
-    /// first entry and sets its lifetime. `RPUSHX` then adds the other entries. `RPUSHX` only adds
-    /// to an existing list, so it cannot create a list without a lifetime.
+    /// A script creates the list with the first entry and sets its lifetime. `RPUSHX` then adds the
+    /// other entries. `RPUSHX` only adds to an existing list, so it cannot create a list without a
+    /// lifetime. So the list expires even if the attempt fails half-way.
     fn stage_once(&self, entries: &[LogEntry]) -> bool {
         let Some((first, rest)) = entries.split_first() else { return false };
         let begin = Call::new(&BEGIN, self.tag)

@@ -26,7 +26,8 @@ const SENTINEL_PORT: u16 = 26379;
 /// | option | value |
 /// |---|---|
 /// | `prefix=TEXT` | the prefix of all keys |
-/// | `sentinel_password=PASSWORD` | the password for the Sentinels, which get no login without it |
+/// | `sentinel_password=PASSWORD` | the password for the Sentinels; without it, the client does not
+/// log in to them |
 /// | `sentinel_username=USER` | the user for the Sentinels |
 ///
 /// `Display` and `Debug` omit passwords. A password that is not in the text of the URL can be set
@@ -94,7 +95,7 @@ impl FromStr for RedisUrl {
     type Err = RedisUrlError;
 
     /// # Errors
-    /// [`RedisUrlError`], which describes the form that is expected.
+    /// [`RedisUrlError`] describes the expected form.
     fn from_str(text: &str) -> Parsed<Self> {
         let Some(parts) = ServerUrl::split(text)? else {
             return refuse("the URL of a Redis storage has a form such as redis://HOST:PORT/DB");

@@ -52,8 +52,8 @@ impl Writers {
     /// Makes a writer idle again. The outcome of its last change must be known.
     ///
     /// If the outcome is unknown, the writer must be dropped instead, because a copy of the change
-    /// may still arrive. A new change of the same writer would overwrite the record that prevents a
-    /// second execution of that copy.
+    /// may still arrive. A new change of the same writer would overwrite the record. The script
+    /// could then no longer recognize that copy, and would execute it.
     pub(crate) fn put_back(&self, writer: Writer) {
         self.lock().push(writer);
     }

@@ -117,8 +117,8 @@ impl Connector {
             return Client::open(info);
         }
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Ignore an error, because it means that another thread has just installed a provider,
-            // which TLS then uses.
+            // Ignore an error. It means that another thread has just installed a provider, and TLS
+            // can use that provider.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let root_cert = self.root_certificates.clone();

@@ -27,7 +27,7 @@ use crate::url::{Host, Place, RedisUrl};
 
 /// The servers of one storage.
 ///
-/// A Cluster node that does not own the slot of a command replies with a redirection, which names
+/// If a Cluster node does not own the slot of a command, it replies with a redirection, which names
 /// the owner. This type does not resend the command, because only the sender knows whether
 /// resending is harmless.
 pub(crate) struct Topology {

@@ -80,7 +80,7 @@ fn failovers_leave_large_changes_whole() {
 }
 
 /// Runs 4 writers while `fault` runs. Each writer changes a log of its own. Returns the number of
-/// changes that failed, or that were acknowledged and then undone.
+/// lost changes: changes that failed, or were acknowledged and then undone.
 fn change_during(store: &RedisStore, fault: impl FnOnce(&Progress)) -> usize {
     let (progress, over) = (Progress::default(), AtomicBool::new(false));
     thread::scope(|scope| {

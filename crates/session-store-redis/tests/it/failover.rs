@@ -27,7 +27,7 @@ fn entry(writer: usize, n: usize) -> LogEntry {
     LogEntry::from_json(format!(r#"{{"writer":{writer},"n":{n}}}"#)).unwrap()
 }
 
-/// A log with one entry, and the head after it.
+/// A log with one entry, and the head that the log had after this entry.
 struct Log<'a> {
     store: &'a RedisStore,
     session: SessionId,
@@ -42,8 +42,8 @@ impl<'a> Log<'a> {
         Self { store, session, segment, first }
     }
 
-    /// Appends an entry that only the master has, kills the master, and checks that the writer
-    /// notices.
+    /// Appends an entry while the replica is cut off, and kills the master. Checks that the writer
+    /// notices the loss.
     fn lose_an_entry(&self, master: &mut RedisServer, replica: &RedisServer) {
         let Self { store, session, segment, first } = *self;
         wait_until("the replica to be in step", || replica.is_in_step_with(master));

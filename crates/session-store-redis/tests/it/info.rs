@@ -73,7 +73,7 @@ fn the_size_is_known_after_every_kind_of_change(
     assert_eq!(log.info().bytes, Some(21 + 10 + 5898 * 20));
     log.truncate(0);
     assert_eq!(log.info().bytes, Some(0));
-    // A new log that is staged by a list command.
+    // The entries of this new log are staged by a list command.
     log.create(&entries(200, 999));
     assert_eq!(log.info().bytes, Some(200 * 1000));
     log.create(&[]);

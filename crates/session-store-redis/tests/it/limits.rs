@@ -71,7 +71,8 @@ fn a_call_waits_while_a_foreign_script_blocks_the_server() {
         scope.spawn(|| {
             let mut endless = redis::cmd("EVAL");
             let mut connection = server.connection();
-            // If the wait below panics, nothing kills the script.
+            // If the wait below panics, nothing kills the script. The timeout then ends this
+            // thread.
             connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
             endless.arg("while true do end").arg(0).exec(&mut connection).unwrap_err();
         });

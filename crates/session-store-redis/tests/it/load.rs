@@ -1,9 +1,10 @@
 //! Writers that run during a fault, and the check of their logs: no entry may be lost, stored twice
 //! or out of order ([A4](session_store_core::contract#a4), [A6](session_store_core::contract#a6)).
 //!
-//! The check takes time in proportion to the length of the logs, because a run can have 100,000
-//! appends. The search of the kit (`linearize`) takes 16 s and 280 MB for a log of 8,000 appends
-//! (measured in a debug build). It takes about four times as long for twice the number of appends.
+//! A run can have 100,000 appends, so the check must take time in proportion to the length of the
+//! logs. The search of the conformance kit (`linearize`) would take too long: 16 s and 280 MB for a
+//! log of 8,000 appends (measured in a debug build), and about four times as long for twice the
+//! number of appends.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
 //! Tests of the check and the repair of the indexes. Indexes are the keys that list sessions,
-//! segments and traces, and the keys `holders`, which list the sessions that hold a segment.
+//! segments and traces. The keys `holders` are indexes too: they list the sessions of a segment.
 
 use rstest::rstest;
 use session_store_core::{
@@ -78,8 +78,8 @@ impl Setup {
         listed
     }
 
-    /// Asserts that a check reports findings at the `expected` places, and that the listings equal
-    /// `before` after a repair.
+    /// Asserts that a check reports findings at the `expected` places. Then repairs the storage,
+    /// and asserts that the listings equal `before`.
     fn must_be_repaired(&self, expected: &[String], before: &[(SegmentKey, Option<SessionId>)]) {
         for _ in 0..2 {
             let found = self.check();
@@ -276,7 +276,7 @@ fn a_check_beside_writers_finds_nothing() {
     });
 }
 
-/// Creates a storage that lacks a part of an index, so that a check reports a finding.
+/// Creates a storage without a part of an index. A check of this storage reports one finding.
 fn damaged(server: &RedisServer) -> RedisStore {
     let store = RedisStore::open_or_create(&server.url()).unwrap();
     store.create_segment(SessionId::new(), SegmentId::new(), &[]).unwrap();

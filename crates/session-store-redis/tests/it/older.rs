@@ -1,8 +1,8 @@
 //! Tests of storages and handles of older versions. Those versions do not write the field `info` of
 //! a log, which holds the size of the log and the time of its last change.
 //!
-//! The fixtures are a storage that an older version wrote, and the scripts of that version. The
-//! tests run these scripts in the place of an older handle.
+//! The fixtures are a storage of an older version, and the scripts of that version. The tests run
+//! these scripts in the place of an older handle.
 
 use redis::{Cmd, Value};
 use rstest::rstest;
@@ -92,7 +92,7 @@ fn an_older_log_gets_its_time_and_size_when_it_is_written(
     assert_eq!(info(&store, session, segment).bytes, Some(2 * 28 + 3));
 }
 
-/// A log that a new handle has written, and that an older handle writes to.
+/// A log that a new handle has written. An older handle then writes to it.
 struct Shared {
     servers: Servers,
     prefix: String,

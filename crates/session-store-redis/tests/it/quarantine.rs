@@ -204,7 +204,7 @@ fn a_deleted_segment_leaves_no_quarantine(
     assert_eq!(at.check(), []);
 }
 
-/// A replaced log keeps the texts that were moved out of the old log.
+/// The texts that were moved out of the old log stay in the quarantine.
 #[test]
 fn a_replaced_log_keeps_its_quarantine() {
     let at = Setup::new(Servers::One, 2);
