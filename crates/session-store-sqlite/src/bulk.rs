@@ -28,9 +28,10 @@ impl Database {
 
     /// Runs `change` in a transaction of its own.
     ///
-    /// The journal is in memory. After an error of SQLite, for example on a full disk, the pages in
-    /// the file may be a mix of old and new pages, if SQLite could not restore them. So
-    /// [`close_bulk`](Self::close_bulk) then checks the file. Other errors only refuse the change.
+    /// The journal is in memory. After an error (for example on a full disk), SQLite perhaps
+    /// cannot restore all pages. The file is then a mix of old and new pages. So
+    /// [`close_bulk`](Self::close_bulk) checks the file after such an error. An error that does not
+    /// come from SQLite only refuses the change.
     pub(crate) fn write_in_bulk<T>(
         &self,
         change: impl FnOnce(&Connection) -> Result<T>,

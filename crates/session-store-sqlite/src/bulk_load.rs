@@ -122,11 +122,14 @@ impl BulkLoad {
     /// finished first, and later calls fail.
     ///
     /// # Errors
-    /// The file is deleted, and nothing has the name `path`, if the file cannot be synced, or if an
-    /// earlier call has failed and damaged the file. An error of the disk can do so, and the file
-    /// is checked after such an error. [`StoreError::Io`] of the kind
-    /// `AlreadyExists` if `path` exists meanwhile. That file is not changed. If the last sync of
-    /// the folder fails, the database has its name, but a power cut can remove it.
+    /// - [`StoreError::Io`] of the kind `AlreadyExists` if `path` exists meanwhile. The file at
+    ///   `path` is not changed.
+    /// - Other errors if the new database cannot be synced, or if an earlier call has failed and
+    ///   damaged it. (After an error of the disk, this call checks the new database.)
+    /// - An error of the operating system if the folder cannot be synced. Then the database already
+    ///   has its name, but a power cut can remove the name.
+    ///
+    /// Except in the last case, the new database is deleted.
     pub fn finish(self) -> Result<(), StoreError> {
         let Self { store, path, partial, lock, .. } = self;
         let finish = || -> Result<()> {
@@ -144,7 +147,7 @@ impl BulkLoad {
     }
 }
 
-/// Fails if the path exists, or if a write-ahead log without a database has the name.
+/// Fails if the path exists, or if a write-ahead log for a database at this path exists.
 fn check_is_free(path: &Path) -> Result<()> {
     if path.symlink_metadata().is_ok() {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists").into());
@@ -156,7 +159,9 @@ fn check_is_free(path: &Path) -> Result<()> {
 ///
 /// SQLite uses locks of another kind (POSIX), which are independent. Closing the file drops the
 /// locks of SQLite in this process. So the file stays open until the end of the load. A second load
-/// in this process drops these locks too, but every user of the file takes this lock first.
+/// in this process also opens and closes the file, and so drops the locks of SQLite that the first
+/// load holds. That is harmless, because each load takes the lock of this function before it uses
+/// the file.
 fn lock_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);

@@ -23,8 +23,8 @@ const MISSING: &str = "the row is missing";
 /// A function that makes an entry from a part of a block.
 type Build<'a, E> = &'a dyn Fn(&Arc<String>, Range<usize>) -> Result<E, StoreError>;
 
-/// Returns a function that makes an entry from a text that matches, and `None` from another text
-/// without checking it.
+/// Returns a function that makes an entry from a matching text. From any other text, the function
+/// makes `None` and does not check the text.
 pub(crate) fn build_matching(
     matches: &dyn Fn(&str) -> bool,
 ) -> impl Fn(&Arc<String>, Range<usize>) -> Result<Option<LogEntry>, StoreError> {

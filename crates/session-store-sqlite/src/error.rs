@@ -174,7 +174,8 @@ fn translate(error: rusqlite::Error, mut operation: String, path: &Path) -> Stor
         let folder = permission::can_create_beside(path);
         is_denied |= folder.is_err();
         if is_denied {
-            // The text of SQLite is "attempt to write", which confuses a caller that only reads.
+            // The text of SQLite is "attempt to write". This would confuse a caller that only
+            // reads.
             operation.push_str(" (SQLite must be able to create files beside a database");
             operation.push_str(&folder.map_or_else(|cause| format!(": {cause})"), |()| ")".into()));
         }

@@ -29,15 +29,16 @@
 //! if another process has opened the database since the removal.
 //!
 //! Opening a store fails if the page size, the first page or the number of pages shows that the
-//! `-wal` file belongs to another database. Any other foreign `-wal` file is noticed only by
-//! [`Maintenance::check`](session_store_core::Maintenance::check), which finds the damage that the
-//! file causes. Handles that only read never change the `-wal` file.
+//! `-wal` file belongs to another database. Any other foreign `-wal` file causes damage, and only
+//! [`Maintenance::check`](session_store_core::Maintenance::check) finds this damage. Handles that
+//! only read never change the `-wal` file.
 //!
 //! Another program may have written the database. Its triggers, views, CHECK constraints and
 //! foreign keys therefore have no effect. A database is refused if its tables differ from the
 //! tables of a store ([L4](session_store_core::contract#l4)).
 //!
-//! A `BulkLoad` fills a new database under the name `PATH.partial`, without these two files.
+//! A `BulkLoad` fills a new database under the name `PATH.partial`, without a `-wal` and a `-shm`
+//! file.
 //!
 //! # Full disks
 //!

@@ -174,7 +174,7 @@ fn check_log_rows(connection: &Connection) -> Findings {
     })
 }
 
-/// Reports logs and traces with fewer or more rows than entries.
+/// Reports logs and traces with fewer or more rows than entries, and logs with a wrong stored size.
 fn check_logs(connection: &Connection) -> Findings {
     let select = "SELECT session_id, segment_id, iif(trace, 'trace', 'log'), entries,
              (SELECT count(*) FROM entry

@@ -79,7 +79,7 @@ pub(crate) struct StoredLog {
     pub(crate) kind: LogKind,
 }
 
-/// The repair of a log or a trace.
+/// The numbers of rows that the repair of a log or a trace has moved or found missing.
 pub(crate) struct Repaired {
     pub(crate) moved: usize,
     pub(crate) missing: usize,
@@ -181,8 +181,8 @@ pub(crate) fn quarantined(connection: &Connection) -> Result<Vec<(StoredLog, i64
     select_all(connection, select, (), |row| Ok((stored_log(row)?, row.get(3)?)))
 }
 
-/// Deletes the quarantined rows of one segment of the session, or of all its segments. No text of a
-/// deleted segment can remain in the database.
+/// Deletes the quarantined rows of one segment of the session, or of all its segments. Must be
+/// called when a segment is deleted, so that none of its texts remains in the database.
 pub(crate) fn delete(
     connection: &Connection,
     session_id: SessionId,

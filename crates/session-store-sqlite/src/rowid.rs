@@ -5,7 +5,8 @@
 
 use std::ops::RangeInclusive;
 
-/// The highest number of a log: the upper half of an `i64` that is not negative.
+/// The highest number of a log. A rowid has the number in its upper 32 bits, and is an `i64` that
+/// is not negative.
 pub(crate) const MAX_NUMBER: u32 = i32::MAX as u32;
 
 /// Returns the rowid of the entry at `position` (from 0) of log `number`.

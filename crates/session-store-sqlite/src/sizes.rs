@@ -15,8 +15,8 @@ use crate::schema::{HAS_INFO, IS_SIZE_KNOWN, has_info_columns};
 /// The number of logs whose sizes one write stores.
 const LOGS_PER_WRITE: usize = 256;
 
-/// The measured size of the first `entries` entries of a log. The size is valid as long as the
-/// epoch is the same, a random number that changes when entries are cut or replaced.
+/// The measured size of the first `entries` entries of a log. The size is valid as long as the log
+/// has the same epoch. The epoch is a random number that changes when entries are cut or replaced.
 struct Measured {
     number: i64,
     entries: i64,

@@ -33,7 +33,7 @@ impl WalState {
         self.failed_sync.store(true, Ordering::Release);
     }
 
-    /// Records the error if it is a failed sync, and returns whether it is one.
+    /// Returns whether the error is a failed sync, and records the failure if so.
     pub(crate) fn record(&self, error: &rusqlite::Error) -> bool {
         let failed = is_failed_sync(error);
         if failed {

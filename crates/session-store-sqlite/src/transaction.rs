@@ -40,17 +40,17 @@ impl<'a> Transaction<'a> {
 
     /// Makes sure that a failed COMMIT cannot take effect later. Returns the error of the COMMIT.
     ///
-    /// A failed COMMIT may have left complete frames in the write-ahead log (WAL). Readers do not
-    /// see these frames now, but WAL recovery would replay them. The recovery could happen after
-    /// the caller has read the log, found no entry, and retried
-    /// ([A6](session_store_core::contract#a6)). So this function commits a no-op transaction, which
-    /// SQLite writes over the first of the failed frames. Recovery then stops before the other
-    /// failed frames, because the checksum of a frame covers all frames before it. The outcome
-    /// remains unknown if this commit fails too, or if a sync failed. After a failed sync, the
-    /// device may still hold the old frames.
+    /// A failed COMMIT may have left complete frames (changed pages with a header) in the
+    /// write-ahead log (WAL). Readers do not see these frames now, but WAL recovery would replay
+    /// them. The recovery could happen after the caller has read the log, found no entry, and
+    /// retried ([A6](session_store_core::contract#a6)). So this function commits a no-op
+    /// transaction, which SQLite writes over the first of the failed frames. Recovery then stops
+    /// before the other failed frames, because the checksum of a frame covers all frames before it.
+    /// The outcome remains unknown if this commit fails too, or if a sync failed. After a failed
+    /// sync, the device may still hold the old frames.
     fn overwrite_failed_commit(&self, error: rusqlite::Error) -> DatabaseError {
-        // Record a failed sync, so that no later checkpoint copies pages from a WAL that may be
-        // incomplete on the device.
+        // Record a failed sync. The WAL may be incomplete on the device, so no later checkpoint
+        // must copy its pages.
         let failed_sync = self.wal.record(&error);
         let overwritten = begin_immediate(self)
             .and_then(|()| schema::dirty_a_page(self))

@@ -53,8 +53,9 @@ fn every_append_of_every_thread_and_handle_is_stored_once_and_in_order() {
 
 /// Reads the log until `done`.
 ///
-/// Each read must be a prefix of the next read ([R3](session_store_core::contract#r3)), and its
-/// head must be of the same moment ([R6](session_store_core::contract#r6)).
+/// Each read must be a prefix of the next read ([R3](session_store_core::contract#r3)). The head
+/// and the entries of a read must show the log at the same moment
+/// ([R6](session_store_core::contract#r6)).
 fn assert_reads_are_prefixes(
     store: &SqliteStore,
     session: SessionId,

@@ -1,4 +1,4 @@
-//! Tests of rows that another program has changed so that they are not entries. An error names the
+//! Tests of rows that are not entries, because another program has changed them. An error names the
 //! line of such a row, and all other data remains readable.
 
 use std::fs::{self, File};

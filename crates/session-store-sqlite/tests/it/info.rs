@@ -72,7 +72,8 @@ fn the_size_is_known_after_a_cut_of_500_entries_and_unknown_after_a_larger_cut()
     assert_eq!(bytes(), Some(0));
 }
 
-/// `octet_length` counts UTF-16 bytes in such a database, so a cut must not use it.
+/// In a UTF-16 database, `octet_length` counts the bytes of UTF-16 and not of UTF-8. So a cut must
+/// not use it to compute the new size.
 #[test]
 fn the_size_in_a_utf_16_database_is_right_or_unknown() {
     let folder = tempfile::tempdir().unwrap();

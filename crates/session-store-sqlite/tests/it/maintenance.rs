@@ -27,7 +27,7 @@ fn tamper(path: &Path, sql: &str) {
     Connection::open(path).unwrap().execute_batch(sql).unwrap();
 }
 
-/// Asserts that the check has exactly one finding, and that it is a fault with these words.
+/// Asserts that the check has exactly one finding: a fault with these words.
 #[track_caller]
 fn assert_one_fault(store: &SqliteStore, place: &str, cause: &str) {
     let findings = check(store);
@@ -93,8 +93,8 @@ fn a_repair_rebuilds_an_index_that_disagrees_with_its_table() {
     let (session, segment) = ids();
     store.append(session, segment, &entry(0)).unwrap();
     drop(store);
-    // The index is removed from the schema, and then the row gets another number. So the index
-    // still contains the old number.
+    // The index is removed from the schema, the row gets another number, and the index is added to
+    // the schema again. So the index still contains the old number.
     tamper(
         &path,
         "CREATE TEMP TABLE saved AS SELECT * FROM sqlite_schema WHERE name = 'holder';
@@ -122,7 +122,7 @@ fn a_repair_rebuilds_an_index_that_disagrees_with_its_table() {
     assert_eq!(store.read_all(session, segment).unwrap(), [entry(0)]);
 }
 
-/// Changes the table `log` without its indexes.
+/// Changes the table `log`, but not its indexes.
 fn tamper_without_indexes(path: &Path, sql: &str) {
     tamper(
         path,
@@ -268,8 +268,8 @@ fn a_repair_measures_logs_of_unknown_size() {
     assert_eq!(check(&store), []);
 }
 
-/// Statements that damage a log of 5 entries, the entries that remain, and the texts that a repair
-/// moves out of the log.
+/// Each case has a statement that damages a log of 5 entries. The other arguments are the entries
+/// that remain, and the texts that a repair moves out of the log.
 #[rstest]
 #[case::no_object("UPDATE entry SET text = 'x' WHERE id - 4294967296 = 1", &[0, 2, 3, 4], &["x"])]
 #[case::half("UPDATE entry SET text = '{\"n\":' WHERE id - 4294967296 = 0", &[1, 2, 3, 4], &["{\"n\":"])]

@@ -1,5 +1,5 @@
-//! Tests of opening a store: which files are created, and threads that open the same store at the
-//! same time.
+//! Tests of opening a store. Some tests look at the created files. In others, threads open the same
+//! store at the same time.
 
 use std::fs;
 use std::io;

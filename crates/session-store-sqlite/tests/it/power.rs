@@ -105,8 +105,8 @@ fn large() -> LogEntry {
     LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(5 << 20))).unwrap()
 }
 
-/// Opens, changes, and syncs a store while one of the syncs fails. Every call before that must
-/// succeed and every call after it must fail.
+/// Opens, changes, and syncs a store while one of the syncs fails. Every call before the failed
+/// sync must succeed, and every call after it must fail.
 #[test]
 #[ignore = "runs in a child process of another test"]
 fn child_whose_sync_fails() {

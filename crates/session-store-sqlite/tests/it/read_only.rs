@@ -1,5 +1,5 @@
-//! Tests of database files that cannot be written when a handle opens them, and that can be written
-//! later ([A5](session_store_core::contract#a5)).
+//! Tests of database files that are read-only when a handle opens them, and become writable later
+//! ([A5](session_store_core::contract#a5)).
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;

@@ -1,5 +1,6 @@
-//! Tests of write-ahead logs that a crash has left, that are older or newer than their database, or
-//! that belong to another database. In this file, "log" is such a write-ahead log.
+//! Tests of write-ahead logs that do not fit their database: a log is older or newer than the
+//! database, or belongs to another database. Also tests of the log that a crash leaves. In this
+//! file, "log" is such a write-ahead log.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,8 +29,9 @@ fn crashed(path: &Path) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("sessions.db");
     fs::copy(wal_of(path), wal_of(&copy)).unwrap();
-    // SQLite reads the database, because closing it in another way would drop SQLite's locks.
     Connection::open(path).unwrap().execute_batch("PRAGMA wal_checkpoint(NOOP)").unwrap();
+    // Another process copies the database. If this process copied it, closing the file would drop
+    // SQLite's locks (POSIX).
     std::process::Command::new("cp").args([path, &copy]).status().unwrap();
     (folder, copy)
 }

@@ -160,7 +160,7 @@ fn the_put_of_a_pod_upgrades_a_store_of_version_1() {
     assert_has_the_data(&store);
 }
 
-/// A handle of a program that knows version 1 only, with the statements that such a program runs.
+/// A handle of a program that knows only version 1. It runs the statements of such a program.
 struct OlderHandle(Connection);
 
 impl OlderHandle {
