@@ -19,7 +19,8 @@ pub struct FsOptions {
 }
 
 impl FsOptions {
-    /// Returns the default options: the directory must exist, and changes survive the process.
+    /// Returns the default options: the directory must exist, and changes survive the end of the
+    /// process.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -44,7 +44,7 @@ pub(crate) enum Flaw {
 }
 
 /// Returns the address of a store with the bug. The store is at `path`, or at `url` if the bug is
-/// in a store over SQLite or Redis.
+/// in our own SQLite or Redis store.
 pub(crate) fn address(flaw: Flaw, path: &Path, url: &str) -> String {
     match flaw {
         Flaw::NormalAsPowerSafe => url.replace("durability=power", "durability=process"),
