@@ -13,8 +13,8 @@ use crate::keys::Slot;
 use crate::topology::Topology;
 use crate::topology::node::Node;
 
-/// A pause is made at each redirection with a multiple of this number. While nodes disagree about
-/// an owner, they can redirect a command in a circle.
+/// The number of redirections after which the client pauses. While nodes disagree about the owner
+/// of a slot, they can redirect a command in a circle, and the pauses keep the circle slow.
 const REDIRECTIONS: u32 = 8;
 
 /// Sends commands to the servers of one storage. A command may be sent several times. It must
@@ -30,7 +30,8 @@ pub(crate) struct Delivery {
 pub(crate) type Transmit<'a> = &'a dyn Fn(&mut Connection, Transmission) -> RedisResult<Value>;
 
 impl Delivery {
-    /// Returns the time after which a command that is sent now is not sent again.
+    /// Returns the deadline of a command that starts now. After its deadline, a command is not sent
+    /// again.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.retry
     }
@@ -86,7 +87,8 @@ impl Delivery {
     /// Turns the second reply of a replica into a refusal, if no other server is known.
     ///
     /// The first attempt may have used an old connection to a former master. The second attempt has
-    /// opened a new connection, and resolved the host name again.
+    /// resolved the host name again and opened a new connection. So its reply shows that the URL
+    /// leads to a replica.
     fn check_replica(&self, request: &mut Request<'_>, failed: FailedAttempt) -> FailedAttempt {
         if failed.disposition != Disposition::Replica {
             return failed;
@@ -116,7 +118,7 @@ impl Delivery {
         self.retry_until(self.deadline(), wait_until, |deadline| self.topology.contact(deadline))
     }
 
-    /// Repeats `attempt` until `deadline`, or until `wait_until` if no server was found.
+    /// Repeats `attempt` until `deadline`, or until `wait_until` while no server is found.
     fn retry_until<T>(
         &self,
         deadline: Instant,

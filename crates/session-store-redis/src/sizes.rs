@@ -48,8 +48,9 @@ impl RecentSizes {
         logs.truncate(REMEMBERED);
     }
 
-    /// Returns the sizes of a log, and the number of entries from `position` on that have these
-    /// sizes. The sizes of entries that were appended since then are unknown.
+    /// Returns the sizes of a log that the handle has read, and the number of entries from
+    /// `position` on to which these sizes apply. The sizes do not apply to entries that were
+    /// appended after that read.
     pub(crate) fn of(&self, key: SegmentKey, position: usize) -> Option<(Sizes, usize)> {
         let logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = logs.iter().find(|&&(other, end, _)| other == key && position < end);

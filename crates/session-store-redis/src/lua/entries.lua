@@ -1,5 +1,5 @@
 -- Reads entries of a list from position first to position last into a table. Stops after max_bytes,
--- but not before the first entry. Returns the number of bytes.
+-- but always reads the first entry. Returns the number of bytes that it has read.
 local function read_entries(into, key, first, last, max_bytes)
   local bytes, entries, batch = 0, 0, 1
   repeat
@@ -19,7 +19,8 @@ local function read_entries(into, key, first, last, max_bytes)
   return bytes
 end
 
--- Returns the size of the entries of a list from first to last, or nil if there are too many.
+-- Returns the size of the entries of a list from position first to position last, or nil if they
+-- are too many or too large to measure.
 --
 -- Reading entries blocks the server (measured: 145 ms for 100,000 entries, while the LTRIM of a
 -- truncate takes 1.3 ms). So this reads at most 256 entries, and stops after 1 MB.

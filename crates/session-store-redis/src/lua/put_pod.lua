@@ -1,4 +1,4 @@
--- Puts a pod, if the stored one is the expected one.
+-- Puts a pod, if the stored text of the pod is the expected one.
 -- KEYS: writer, pods
 -- ARGV: sequence, is repeat, keep record for, name, text, expected text, 'none' or '' (any)
 local expected = ARGV[6]

@@ -8,7 +8,8 @@ local FIRST = 10
 local kind, stamp = ARGV[4], ARGV[6]
 local log = kind == 'log' and read_log(KEYS[2], KEYS[3])
 
--- A trace has no epoch, so the texts are compared too. No entry has the text of a bad item.
+-- A log has changed if its epoch is another one. A trace has no epoch. So this also compares the
+-- texts of the bad items, which differ from the text of each entry.
 if log and log.epoch ~= ARGV[7] then return finish('changed') end
 for i = FIRST, #ARGV, 2 do
   local text = redis.call('LRANGE', KEYS[3], ARGV[i], ARGV[i])[1]
@@ -34,8 +35,8 @@ if log then
   record_change(KEYS[2], stamp, size)
   redis.call('HSET', KEYS[2], 'epoch', epoch_of(stamp, count))
 elseif count == 0 and redis.call('EXISTS', KEYS[5]) == 1 then
-  -- Without a log, the list of traces still names the empty trace. The deletion of the session then
-  -- finds the quarantine by this list.
+  -- Remove the empty trace from the list of traces. Without a log, the trace stays in the list,
+  -- because the deletion of the session then finds the quarantine only by this list.
   redis.call('ZREM', KEYS[2], ARGV[5])
 end
 return finish('moved', true)

@@ -138,7 +138,9 @@ fn a_truncate_reads_few_entries_or_forgets_the_size() {
 }
 
 #[rstest]
-fn infos_are_those_of_the_listings(#[values(Servers::One, Servers::Cluster)] servers: Servers) {
+fn list_infos_returns_the_listed_segments(
+    #[values(Servers::One, Servers::Cluster)] servers: Servers,
+) {
     let store = servers.open(&unique_prefix());
     assert_eq!(store.list_infos(&ListOptions::new()).unwrap(), []);
     // More segments in one session than one call reads.

@@ -114,7 +114,7 @@ fn places(findings: &[Finding]) -> Vec<String> {
 }
 
 #[rstest]
-fn lost_lookups_are_found_and_added(#[values(Servers::One, Servers::Cluster)] servers: Servers) {
+fn lost_holders_are_found_and_added(#[values(Servers::One, Servers::Cluster)] servers: Servers) {
     let at = Setup::new(servers);
     assert_eq!(at.check(), []);
     let before = at.listed();

@@ -39,8 +39,8 @@ fn damage(mut connection: Connection) {
     redis::cmd("LSET").arg(&logs[0]).arg(1).arg("bad").exec(&mut connection).unwrap();
 }
 
-/// Performs every operation, with batches that are staged too. `damage` damages an entry of the
-/// only log.
+/// Performs every operation. Some batches are so large that their entries are staged. `damage`
+/// damages an entry of the only log.
 fn use_everything(url: &str, damage: impl Fn()) -> Result<(), StoreError> {
     drop(RedisStore::open_or_create(url)?);
     let store = RedisOptions::new().open(url)?;
@@ -95,11 +95,11 @@ fn each_documented_permission_is_needed_and_no_other() {
     }
 }
 
-/// Performs every operation that reads a segment and its trace.
+/// Performs every operation that only reads.
 fn read_everything(url: &str, session: SessionId, segment: SegmentId) -> Result<(), StoreError> {
     let store = RedisStore::open(url)?;
     let all = entries(300);
-    // Pages of 25 to 35 entries.
+    // A page of 300 bytes has 30 to 40 entries.
     let mut read = Vec::new();
     while read.len() < all.len() {
         let page = store.read_page(session, segment, read.len(), 300)?;
