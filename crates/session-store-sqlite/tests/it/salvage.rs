@@ -19,10 +19,11 @@ const INNER: u8 = 0x05;
 /// More than the number of entries on a page.
 const ROWS: usize = 64;
 
-/// The logs of a store, as their texts.
+/// The logs of a store, each with its entries.
 type Content = BTreeMap<SegmentKey, Vec<LogEntry>>;
 
-/// Fills a store so that all its tables have inner pages, and long texts overflow pages.
+/// Fills a store so that all its tables have inner pages, and that some texts are too long for one
+/// page and continue on overflow pages.
 fn fill(store: &SqliteStore) -> Content {
     let mut content = Content::new();
     for log in 0..120 {
@@ -73,7 +74,7 @@ fn salvage(path: &Path, content: &Content, what: &str) -> (usize, usize) {
         }
         match to.read_all(session_id, segment_id) {
             Ok(read) => {
-                // With a known number of entries, the report names exactly the lost ones.
+                // If the number of entries is known, the report names exactly the lost entries.
                 let last = log.expected.unwrap_or(
                     log.recovered
                         + log
