@@ -166,7 +166,8 @@ impl<S: Store> SegmentWriter<S> {
     /// then grown to its old length. A writer that stays open detects such a change by the head.
     ///
     /// # Errors
-    /// The errors of `opening`, and otherwise as [`open`](Self::open) and [`Store::append_if`].
+    /// The errors of `opening`, and otherwise as [`open`](Self::open) (except `NotFound`) and
+    /// [`Store::append_if`].
     pub fn ensure_head_or_fork(
         store: S,
         session_id: SessionId,
@@ -188,8 +189,8 @@ impl<S: Store> SegmentWriter<S> {
         Ok((writer, outcome))
     }
 
-    /// Sets a function that changes each entry before the entry is sent. It also changes the
-    /// entries at the start of a fork.
+    /// Sets a function that changes each entry before the entry is sent. The function also changes
+    /// the entries at the start of a fork.
     ///
     /// The entries that were passed to the constructor are already stored, and are not changed.
     /// `map` must return the same result for the same entry, otherwise a repeated append could be
@@ -286,8 +287,8 @@ impl<S: Store> SegmentWriter<S> {
             self.store.read_range(session_id, segment_id, entries_len..self.end.entries)?;
         let truncate = || self.segment().truncate_if(head, entries_len);
         let head = match truncate() {
-            // Repeating the truncate is safe, because the truncate expects the old head. If the
-            // first truncate was executed, the head has changed, and the second truncate is a
+            // Repeating the truncation is safe, because it expects the old head. If the first
+            // truncation was executed, the head has changed, and the second truncation is a
             // conflict. But a conflict can also mean that another writer has changed the head. The
             // writer cannot distinguish the two cases, so the outcome remains unknown after a
             // conflict.

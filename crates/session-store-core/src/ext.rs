@@ -110,7 +110,8 @@ pub trait StoreExt: Store {
     /// Returns an iterator over the log from the position `start` on.
     ///
     /// The iterator holds one page of 256 KiB in memory. The iterator ends after the first error.
-    /// Otherwise it ends at the end that the log has when the last page is read. The entries before
+    /// Without an error, it ends at the end of the log. Entries that are appended during the
+    /// iteration are returned too, unless the last page has already been read. The entries before
     /// a bad line are returned before the error of that line. If the log is truncated or replaced
     /// during the iteration, the iterator ends with [`StoreError::Conflict`]. The returned entries
     /// are therefore never a mix of two logs ([C2](crate::contract#c2)).

@@ -138,7 +138,8 @@ impl<O: Clone> GroupCommit<O> {
         state.is_committing = true;
         let mut state = self.gather(state, change);
         if let Some(outcome) = change.outcome.get() {
-            // Another thread commits the changes that have joined since.
+            // The group of `change` was ended. Another thread commits the changes that have joined
+            // the next group.
             state.is_committing = false;
             drop(state);
             self.ended.notify_all();
@@ -148,7 +149,8 @@ impl<O: Clone> GroupCommit<O> {
         let lock = acquire();
         let (group, served) = self.lock().close();
         let start = Instant::now();
-        // If the group was ended meanwhile, this thread commits the changes that have joined since.
+        // If the group of `change` was ended meanwhile, this thread commits the next group, unless
+        // nothing has joined it.
         if served > 0 {
             let _ = group.set(commit(lock));
         }

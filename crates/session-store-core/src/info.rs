@@ -12,8 +12,8 @@ pub struct SegmentInfo {
     /// The head of the log.
     pub head: Head,
     /// The size of the log in bytes: the texts of all entries, and one newline for each entry. For
-    /// a file backend it is the readable length of the file. `None` if the store does not know the
-    /// size.
+    /// a file backend it is the length of the file, without a torn end that a crash left. `None` if
+    /// the store does not know the size.
     pub bytes: Option<u64>,
     /// The time of the last change to the log, by the clock of the storage. `None` if the store
     /// does not know the time.
@@ -81,13 +81,13 @@ impl ListOptions {
         sessions.into_iter().filter(is_after).take(limit).collect()
     }
 
-    /// Returns the session of [`after`](Self::after).
+    /// Returns the session that [`after`](Self::after) has set.
     #[must_use]
     pub const fn start_after(self) -> Option<SessionId> {
         self.after
     }
 
-    /// Returns the number of [`limit`](Self::limit).
+    /// Returns the limit that [`limit`](Self::limit) has set.
     #[must_use]
     pub const fn max_sessions(self) -> Option<usize> {
         self.limit

@@ -52,8 +52,8 @@ impl Checkpoint {
 /// [`next_request`](Self::next_request) and pass the result to [`supply`](Self::supply).
 /// [`Entries`](crate::Entries) does so for a store.
 ///
-/// - Reading ends at the end that the log has when the last page is read, or at
-///   [`end_at`](Self::end_at).
+/// - The reading ends at the end of the log, or at [`end_at`](Self::end_at). Entries that are
+///   appended during the reading are returned too, unless the last page has already been read.
 /// - If the log is truncated or replaced during the reading, the reading ends with
 ///   [`StoreError::Conflict`]. The returned entries are therefore never a mix of two logs
 ///   ([C2](crate::contract#c2)).

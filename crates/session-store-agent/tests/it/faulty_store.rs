@@ -37,7 +37,8 @@ type Interference = Box<dyn FnOnce(&MemoryStore) + Send>;
 #[derive(Clone, Default)]
 pub(crate) struct FaultyStore {
     pub(crate) store: MemoryStore,
-    /// The faults of the next conditional writes. After the last fault, every write succeeds.
+    /// The faults of the next plain appends and conditional writes, one for each. After the last
+    /// fault, every write succeeds.
     faults: Arc<Mutex<VecDeque<Fault>>>,
     /// The actions of another process. One action happens directly before each of the next
     /// conditional puts of a pod.
