@@ -1,4 +1,4 @@
-//! `AgentError`: the reason why a state was not restored, forked or found by name.
+//! `AgentError`: the reason why a segment was not restored, forked or opened by the name of a pod.
 
 use session_store_core::{PodName, SegmentId, StoreError};
 

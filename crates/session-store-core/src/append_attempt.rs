@@ -38,7 +38,8 @@ pub struct Resolution {
     /// this is the head before the attempt. The log never has this head again, so the next append
     /// is a conflict, as it must be.
     pub head: Option<Head>,
-    /// The error, if not all entries are known to be stored.
+    /// The error of the append, if not all entries are known to be stored.
+    /// [`find`](AppendAttempt::find) appends nothing, so its outcome has no error.
     pub result: Result<(), StoreError>,
 }
 

@@ -9,8 +9,8 @@
 //! - the [`contract`]: the numbered clauses that every store must follow.
 //!
 //! A *session* is one conversation: a fork tree of *segments*. A *segment* is one append-only log
-//! of *entries*. A *trace* is a separate list of entries for debugging, one for each segment. A
-//! *pod* is a named agent with a pointer to its active session and segment.
+//! of *entries*. Each segment also has a *trace*: a separate list of entries for debugging. A *pod*
+//! is a named agent with a pointer to its active session and segment.
 //!
 //! The crate does no I/O and depends on no driver. Each backend is a crate of its own. The crate
 //! `session-store` opens a store of any backend by URL.
@@ -119,7 +119,7 @@
 //! # Write a wrapper
 //!
 //! A wrapper is a store around another store, for example to add metrics, a cache or a limit. A
-//! wrapper must forward every method that it does not change, also the methods with provided
+//! wrapper must forward every method that it does not change, including the methods with provided
 //! bodies. Otherwise the provided body replaces the method of the inner store. [`forward_store!`]
 //! and [`forward_pod_store!`] forward the listed methods, and `clippy::missing_trait_methods` finds
 //! missing methods.

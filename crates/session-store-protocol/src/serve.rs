@@ -142,8 +142,8 @@ fn read_lines(mut input: impl BufRead, mut send: impl FnMut(Vec<u8>) -> bool) ->
         let mut line = Vec::new();
         io::Read::take(&mut input, LINE_LIMIT).read_until(b'\n', &mut line)?;
         if line.last() != Some(&b'\n') {
-            // A line without a newline is incomplete, because the client was killed while it wrote
-            // the line.
+            // The line is too long, or the input has ended. If the input has ended within a line,
+            // the client was killed while it wrote the line, so the line is ignored.
             return if line.len() as u64 == LINE_LIMIT { Err(too_long()) } else { Ok(()) };
         }
         if !send(line) {

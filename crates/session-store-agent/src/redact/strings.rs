@@ -4,7 +4,7 @@
 /// of each string, with its escapes decoded. It returns the new content, or `None` to keep the
 /// string.
 ///
-/// Returns `None` if no string changes. All other bytes are kept.
+/// All bytes outside the replaced strings are kept. Returns `None` if no string changes.
 pub(super) fn replace_strings(
     json: &str,
     replace: impl Fn(&str) -> Option<String>,
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_replacements_is_not_copied() {
+    fn a_text_without_replacements_is_not_returned() {
         assert_eq!(replace_strings(r#"{ "a": "\u0041" , "b": 1e999 }"#, |_| None), None);
     }
 }
