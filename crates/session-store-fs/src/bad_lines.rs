@@ -31,7 +31,7 @@ enum Line {
     /// Any other text.
     Bad,
     /// A line that begins with NUL. If a power cut interrupts a truncation, NULs can remain after
-    /// the new end of the log. The truncation was to delete this line and all lines after it.
+    /// the new end of the log. The truncation should have deleted this line and all lines after it.
     Cut,
 }
 
@@ -51,7 +51,7 @@ impl Line {
 fn entries_in(mut line: &[u8]) -> Option<Vec<LogEntry>> {
     let mut entries = Vec::new();
     loop {
-        // Not `trim_ascii_start`, because a form feed is not white space of JSON.
+        // `trim_ascii_start` would also remove form feeds, which are not white space in JSON.
         let Some(start) = line.iter().position(|byte| !is_blank(&[*byte])) else {
             return Some(entries);
         };

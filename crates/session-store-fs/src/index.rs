@@ -1,6 +1,6 @@
 //! The index of a file's lines: the number of entries, and the starts of some lines. One scan
-//! builds the index and appends extend it. Counting and paging then do not read the whole file
-//! again. The scan can start at a checkpoint, a line whose number is already known.
+//! builds the index, and each append extends it. Counting and paging then do not read the whole
+//! file again. The scan can start at a checkpoint, a line whose number is already known.
 
 use std::fs::File;
 use std::io;
@@ -205,8 +205,8 @@ impl LineIndex {
     /// the last line lacked its newline, the write began with this newline. The newline of the last
     /// entry may be missing.
     ///
-    /// Entries are checked when they are built. So the new lines are checked if all lines before
-    /// the write are.
+    /// Entries are checked when they are built. So if all lines before the write are checked, the
+    /// new lines count as checked too.
     pub(crate) fn record_write(&mut self, written: usize, entries: impl Iterator<Item = usize>) {
         let is_checked = self.checked.end() == self.len;
         if self.tail.owes_newline() {

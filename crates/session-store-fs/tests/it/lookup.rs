@@ -104,6 +104,8 @@ fn a_lookup_returns_the_same_session_during_concurrent_changes() {
 #[test]
 fn the_target_of_a_hint_does_not_exist() {
     let fixture = Fixture::new();
+    // The two ids are equal. If the target were only the session's id, the link would point to
+    // itself.
     let segment = SegmentId::from(Uuid::from(fixture.session));
     hold(&fixture.open(), fixture.session, segment);
     let hint = fixture.path(&format!(".session-store/hints/{segment}"));

@@ -134,8 +134,8 @@ impl Logs for Files {
     fn load(&self, key: SegmentKey) -> Result<Option<Vec<LogEntry>>, StoreError> {
         let _lock = self.lock()?;
         let bytes = self.read(key)?;
-        // A log exists from its first entry on. A file with only an incomplete line is not a log
-        // yet.
+        // An empty file is a log without entries, but a file with only an incomplete line counts as
+        // no log.
         let visible = bytes.filter(|bytes| bytes.is_empty() || end_of_lines(bytes) > 0);
         visible.map(|bytes| parse(&bytes)).transpose()
     }

@@ -1,6 +1,6 @@
 //! The Redis store with a planted bug: after a lost reply, an append is simply sent again. The real
-//! store prevents that the server executes both appends. Here the server may have executed the
-//! first append, so the entry can be stored twice.
+//! store prevents the server from executing both appends. Here the server may execute both, so the
+//! entry can be stored twice.
 
 use std::time::Duration;
 
