@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::listing::{ListedSegment, ListedSession};
 
-/// How many of the last entries of a log are searched for a time. The last entry can lack a time,
-/// and the times of a log do not always ascend.
+/// The number of entries at the end of a log that are searched for a time. The last entry can lack
+/// a time, and the times of a log do not always ascend.
 const LAST_ENTRIES: usize = 16;
 
 /// The number of threads that read the times of many sessions. More than the processors of a small

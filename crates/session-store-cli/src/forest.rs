@@ -80,8 +80,9 @@ impl Forest {
         self.joints.contains_key(&session_id)
     }
 
-    /// Returns all sessions and segments. A session comes before its segments, a segment before the
-    /// segments and the sessions that begin at it, and the rest are in the order of the trees.
+    /// Returns all sessions and segments. A session comes before its segments. A segment comes
+    /// before the segments and the sessions that begin at it. Otherwise the order is that of the
+    /// trees.
     ///
     /// The walk has a stack of its own instead of recursion, because a chain of forks can be longer
     /// than the call stack is deep.
@@ -90,7 +91,8 @@ impl Forest {
         let is_joined = |tree: &&SessionTree| self.is_joined(tree.session_id());
         let (joined, top): (Vec<_>, Vec<_>) = self.trees.iter().partition(is_joined);
         let (mut visits, mut reached) = (Vec::new(), BTreeSet::new());
-        // The sessions at the top lead to all others, except to circles of sessions.
+        // First come the sessions at the top, which lead to all others. The rest are sessions that
+        // begin at each other in a circle.
         for tree in top.into_iter().chain(joined) {
             let item = Item::Session(tree.session_id());
             let mut open = vec![Visit { item, depth: 0, is_last: true }];

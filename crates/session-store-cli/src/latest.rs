@@ -26,8 +26,8 @@ pub(crate) fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Fai
     let mut latest: Option<(Option<SystemTime>, SessionId)> = None;
     let (mut rest, mut round) = (&sessions[..], FIRST_ROUND);
     while let Some((first, _)) = rest.first() {
-        // An entry has its time before it is stored. So the content of these sessions, which were
-        // stored earlier, is not later.
+        // An entry gets its time before it is stored. If the first of the remaining sessions was
+        // stored before the latest time so far, none of their entries can have a later time.
         if let (Some(modified), Some((Some(time), _))) = (first, latest)
             && *modified < time
         {
@@ -44,7 +44,8 @@ pub(crate) fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Fai
     Ok(latest.map(|(_, session_id)| session_id))
 }
 
-/// Returns the segment with the latest content. Of equal times, the newest id counts.
+/// Returns the segment with the latest content. If several have the same time, returns the one with
+/// the newest id.
 pub(crate) fn latest_segment(store: &OpenStore, segments: &[ListedSegment]) -> Option<SegmentKey> {
     let time = |segment: &ListedSegment| Some(ContentTime::of_segment(store, segment)?.time);
     let latest = segments.iter().max_by_key(|segment| (time(segment), segment.key));

@@ -45,8 +45,7 @@ pub(crate) const fn role_name(role: Option<Role>) -> &'static str {
     }
 }
 
-/// Returns whether a reader has something to read in an entry. A record of the program's own state
-/// has nothing.
+/// Returns whether an entry has readable content. A record of the program's own state has none.
 pub(crate) fn has_words(description: &Description) -> bool {
     words_of(description).is_some() || !description.tool_calls.is_empty()
 }

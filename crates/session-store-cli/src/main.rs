@@ -1,5 +1,5 @@
-//! The command `session-store`: inspect, import, copy, verify and repair stores of agent session
-//! logs.
+//! The command `session-store`, which inspects, imports, copies, verifies and repairs stores of
+//! agent session logs.
 //!
 //! This file parses the arguments, runs the command, and ends with its exit status. Each command is
 //! one function in one file of `command/`.
@@ -53,7 +53,8 @@ fn main() -> ExitCode {
     let outcome =
         passwords.supply(command.urls_mut()).and_then(|()| command::run(command, &mut out));
     if is_long && out.is_terminal() && !json {
-        // An error of standard output ends the command below.
+        // Ignore an error of standard output, because the flush below fails too and ends the
+        // command.
         let _ = out.line(format_args!("took {:.1} s", began.elapsed().as_secs_f64()));
     }
     // Flush the results first, so that they appear before the message of an error.

@@ -113,8 +113,8 @@ fn print_line(line: &str) {
     let _ = writeln!(stderr.lock(), "{line}");
 }
 
-/// Returns the store that a message is about: the only one of `places` that it contains. A place
-/// that is a part of another one does not count.
+/// Returns the store that a message is about: the only one of `places` whose text is in the
+/// message. A place whose text is only a part of another place in the message does not count.
 fn place_in<'a>(message: &str, places: &'a [String]) -> Option<&'a str> {
     let found: Vec<_> = places.iter().filter(|place| message.contains(place.as_str())).collect();
     let is_part = |place: &String| {

@@ -12,8 +12,9 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::terminal::visible;
 
-/// The number of bytes in one write. More than the default, because `show` of a long log spends
-/// much of its time in writes. Not much more, because the first lines of a listing wait for one.
+/// The number of bytes in one write. It is larger than the default, because `show` of a long log
+/// spends much of its time in writes. It is not much larger, because the first lines of a listing
+/// are printed only when the buffer is full.
 const WRITE_BYTES: usize = 32 * 1024;
 
 /// Standard output. Only results are written to it.
@@ -94,7 +95,8 @@ impl Output {
 
     /// Waits for `time`. Returns an error at once if the reader of standard output closes the pipe.
     ///
-    /// Otherwise a command that has nothing to print would not notice that the reader has ended.
+    /// Without this check, a command that has nothing to print would not notice that the reader has
+    /// ended.
     pub(crate) fn wait(&self, time: Duration) -> Result<(), Failure> {
         #[cfg(unix)]
         let time = wait_for_close(self.stdout.get_ref(), time)?;

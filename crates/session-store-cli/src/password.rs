@@ -98,7 +98,8 @@ fn ask(of: PasswordOf, url: &StoreUrl) -> Result<Option<String>, Failure> {
     // input, and the terminal would remain in this state.
     hidden.local_modes -= LocalModes::ECHO | LocalModes::ISIG;
     tcsetattr(&terminal, OptionalActions::Flush, &hidden).context(operation)?;
-    // Print the question after the change, because the change discards earlier input.
+    // Print the question after this change of the terminal, because the change discards earlier
+    // input.
     let mut answer = String::new();
     let read = write!(terminal, "Password for {whose}{url}: ")
         .and_then(|()| BufReader::new(&terminal).read_line(&mut answer));

@@ -205,8 +205,7 @@ impl Count {
         } else {
             String::new()
         };
-        // The number of parts is 0 if it is unknown, because a backup lists its parts only at its
-        // end.
+        // The number of parts is 0 if it is unknown. A backup lists its parts only at its end.
         let parts =
             if *parts == 0 { parts_done.to_string() } else { format!("{parts_done}/{parts}") };
         format!(

@@ -68,7 +68,8 @@ impl Store for Redacted {
         request: PageRequest,
         matches: &dyn Fn(&str) -> bool,
     ) -> Result<(Vec<Option<LogEntry>>, Option<Head>), StoreError> {
-        // The text that matches may be a secret.
+        // Match the redacted text. The store must not match the stored text, because the matching
+        // part may be a secret.
         let (entries, head) = self.read_page_with(s, g, request)?;
         let matching = |entry: LogEntry| matches(entry.as_json()).then_some(entry);
         Ok((entries.into_iter().map(matching).collect(), head))

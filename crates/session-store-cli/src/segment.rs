@@ -15,8 +15,8 @@ use crate::title::main_segment;
 /// A segment of an opened store.
 pub(crate) type Segment<'a> = SegmentRef<'a, OpenStore>;
 
-/// Opens the store to read a segment. If `segment` names a session, this is the segment that begins
-/// its conversation.
+/// Opens the store to read a segment. If `segment` names a session, returns the segment that begins
+/// the conversation of the session.
 pub(crate) fn open_to_read(
     url: &StoreUrl,
     session: Option<&Reference<SessionId>>,

@@ -30,7 +30,7 @@ struct Ending {
     temporary: Option<PathBuf>,
     /// Gives a new database its name.
     database: Option<FinishDatabase>,
-    /// A phrase that says how the user can go on.
+    /// A phrase that says how the user can continue.
     next: Option<&'static str>,
 }
 
@@ -38,8 +38,8 @@ type FinishDatabase = Box<dyn FnOnce() -> Result<(), Failure> + Send>;
 
 static ENDING: Mutex<Ending> = Mutex::new(Ending { temporary: None, database: None, next: None });
 
-/// Makes SIGINT, SIGTERM or SIGHUP print what was done and `next`, which says how to go on, and end
-/// the program.
+/// Makes SIGINT, SIGTERM or SIGHUP end the program, after printing how much was done and `next`,
+/// which says how to continue.
 ///
 /// Must not be called in a program that handles these signals in another way. A signal that the
 /// process ignores, such as SIGHUP under `nohup`, remains ignored.
@@ -64,8 +64,9 @@ pub(crate) fn finish_database_at_end(
 
 /// Finishes the database of [`finish_database_at_end`], if it is not finished yet.
 ///
-/// Holds the lock meanwhile. So a signal ends the program after the database has its name. If a
-/// signal came first, this call waits for the end of the program.
+/// This call holds a lock that the signal handler also acquires. A signal during the call therefore
+/// ends the program only after the database has its final name. If the signal came first, this call
+/// waits until the program ends.
 pub(crate) fn finish_database() -> Result<(), Failure> {
     let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
     ending.database.take().map_or(Ok(()), |finish| finish())
@@ -73,7 +74,8 @@ pub(crate) fn finish_database() -> Result<(), Failure> {
 
 fn at_end(change: impl FnOnce(&mut Ending)) {
     change(&mut ENDING.lock().unwrap_or_else(PoisonError::into_inner));
-    // A second call fails, and the first handler reads the change.
+    // Only the first call can set the handler. The handler reads `ENDING` when a signal arrives, so
+    // it also sees the changes of later calls.
     let _ = ctrlc::try_set_handler(|| {
         let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Err(failure)) = ending.database.take().map(|finish| finish()) {

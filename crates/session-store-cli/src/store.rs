@@ -130,7 +130,8 @@ pub(crate) fn change<T>(
 }
 
 /// Prints the warnings of the backend, such as a server that does not keep changes after a crash.
-/// They are about changes, so commands that only read do not print them, except `check`.
+/// The warnings are about changes, so commands that only read do not print them. `check` is the
+/// exception.
 pub(crate) fn print_warnings(store: &OpenStore) {
     for warning in store.warnings() {
         note(&format!("{}: warning: {warning}", store.url()));

@@ -7,7 +7,7 @@ use crate::failure::{Context, Failure, ok_or_report};
 use crate::listing::ListedSegment;
 use crate::text::{on_one_line, shortened};
 
-/// The number of bytes at the start of a log in which a title is searched.
+/// The number of bytes at the start of a log in which a title is looked for.
 const READ_BYTES: usize = 64 * 1024;
 
 /// The number of characters of a title that are shown.

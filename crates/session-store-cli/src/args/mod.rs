@@ -191,8 +191,8 @@ pub(crate) enum Command {
     /// Code and Roo Code, every other file of JSON lines (*.jsonl, *.ndjson), and the directories
     /// of file stores. Files can be compressed with gzip or zstd. Each log becomes one segment. The
     /// session has the id that the program shows. If a program does not give an id, the id is
-    /// derived from the name. A later import therefore finds the segment and appends only the new
-    /// entries, also after a directory was renamed.
+    /// derived from a name that never changes. A later import therefore finds the segment and
+    /// appends only the new entries, also after a directory was renamed.
     ///
     /// Each log has one of these outcomes: imported, extended, unchanged, behind (the store has
     /// more entries than the file, and keeps them), empty, older (than --since), skipped, conflict,
@@ -277,8 +277,8 @@ pub(crate) enum Command {
     ///
     /// Reads the tables row by row, skips what cannot be read, and never writes to the files of
     /// BROKEN. Compares each log with its stored number of entries. Prints whether the log is
-    /// whole, recovered in part, or lost, and the numbers of the lost entries. NEW must not exist,
-    /// or be empty. SQLite stores no checksums, so a changed text that is still valid JSON is not
+    /// whole, recovered in part, or lost, and the numbers of the lost entries. NEW must be missing
+    /// or empty. SQLite stores no checksums, so a changed text that is still valid JSON is not
     /// noticed.
     ///
     /// Exit status: 0 if nothing was lost; 1 if something was lost, while the rest was copied; 3 if
@@ -287,9 +287,10 @@ pub(crate) enum Command {
     /// List the sessions of a store, or the segments of one session
     ///
     /// Prints the id, the creation time, the number of segments of a session, and the number of
-    /// entries. Only an id of UUID v7 contains the creation time. The order is by id. Ids of UUID
-    /// v7 begin with their time, so the newest of them is first. Other ids have no order in time:
-    /// use --sort written to list the sessions that were written last first.
+    /// entries. Only an id of UUID v7 contains the creation time. Sessions are sorted by id, in
+    /// descending order. Ids of UUID v7 begin with their time, so the newest one is first. The
+    /// order of other ids says nothing about the time. To begin with the session that was written
+    /// last, use --sort written.
     ///
     /// With --long, also prints the time, the size, the program that wrote the session, and its
     /// title: the title that the program gave it, else the user's first words.
@@ -306,11 +307,11 @@ pub(crate) enum Command {
     /// Print the segments of each session as a tree
     ///
     /// A segment is printed with its title below its origin: the segment from which it was forked
-    /// or compacted, or whose subagent wrote it. The first entry names the origin, or the line that
-    /// import adds to the trace. A session that begins at a segment of another session is printed
-    /// below that segment, unless a SESSION is given. A segment whose first entry cannot be read is
-    /// printed with ?. A part that cannot be read is also reported on standard error, and the exit
-    /// status is then 3.
+    /// or compacted, or whose subagent wrote it. The origin is named in the first entry, or in the
+    /// line that import adds to the trace. A session that begins at a segment of another session is
+    /// printed below that segment, unless a SESSION is given. A segment whose first entry cannot be
+    /// read is printed with ?. A part that cannot be read is also reported on standard error, and
+    /// the exit status is then 3.
     Tree(TreeArgs),
     /// Count the sessions, segments, entries, traces and pods of a store
     ///
@@ -322,8 +323,8 @@ pub(crate) enum Command {
     /// A line that is not an entry is reported on standard error and skipped, and the exit status
     /// is then 3.
     ///
-    /// In the place of SEGMENT, show also takes the beginning of a line of search, and begins at
-    /// that entry.
+    /// In the place of SEGMENT, show also takes the beginning of a line that search printed, and
+    /// begins at the entry of that line.
     ///
     /// With --text, prints the log as a conversation. Each heading ends with the number of the
     /// entry. The format of the entries is recognized: the formats of the programs that import
@@ -337,10 +338,10 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Print the last entries of a segment, and with -f every new entry
     ///
-    /// If the log is truncated, replaced or deleted, a message is printed on standard error.
-    /// Following continues from the first entry that differs, if it is among the last 1000 entries.
-    /// Else it continues with the last entries of the new log. A line that is not an entry is
-    /// reported on standard error and skipped, and the exit status is then 3.
+    /// If the log is truncated, replaced or deleted, a message is printed on standard error. The
+    /// output continues from the first entry that differs, if it is among the last 1000 entries.
+    /// Otherwise the output continues with the last entries of the new log. A line that is not an
+    /// entry is reported on standard error and skipped, and the exit status is then 3.
     #[command(after_help = TAIL_EXAMPLES)]
     Tail(TailArgs),
     /// Find entries by their text, author, time or kind

@@ -124,7 +124,7 @@ pub(crate) struct ShowArgs {
     /// The store to read
     #[arg(value_parser = UrlParser)]
     pub(crate) store: StoreUrl,
-    /// The segment, or the beginning of a line of search: SESSION:SEGMENT:NUMBER
+    /// The segment, or the beginning of a line that search printed: SESSION:SEGMENT:NUMBER
     #[arg(value_name = "SEGMENT")]
     pub(crate) place: Place,
     /// The session that contains the segment [default: looked up by the segment's id]
@@ -145,7 +145,7 @@ pub(crate) struct ShowArgs {
     /// Print the calls of tools and their results whole
     #[arg(long, requires = "text")]
     pub(crate) full: bool,
-    /// Replace the API keys and private keys that the redactor knows by their kind
+    /// Replace each API key and private key with a known form by the name of its kind
     #[arg(long)]
     pub(crate) redact: bool,
     /// Write the whole session of the segment as a page of HTML to FILE; - means standard output
@@ -199,7 +199,7 @@ pub(crate) struct PatternArgs {
     #[arg(required_unless_present_any = ["kind", "role"])]
     pub(crate) text: Option<String>,
     /// Find only entries of this author. Some programs add prompts of their own with the role user,
-    /// such as reminders and instructions; these are found too
+    /// such as reminders and instructions; these prompts are found too
     #[arg(long)]
     pub(crate) role: Option<RoleArg>,
     /// Find only entries of this time or later: a date, a time, today, yesterday, or a span such as

@@ -42,8 +42,8 @@ pub(crate) struct ImportArgs {
     /// A log without times is always imported
     #[arg(long, value_name = "WHEN", value_parser = time::parse_time)]
     pub(crate) since: Option<SystemTime>,
-    /// Take only files of the directories whose name, or a directory in their path, matches this
-    /// pattern; a pattern with / must match the path below PATH (can be repeated)
+    /// In a directory, take only files that match this pattern with their name, or with the name of
+    /// a directory in their path; a pattern with / must match the path below PATH (can be repeated)
     #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     pub(crate) include: Vec<String>,
     /// Do not take files that match this pattern (can be repeated)
@@ -62,7 +62,8 @@ impl ImportArgs {
     /// Splits the operands into the paths and the store, which is the last one. A single operand is
     /// a store if it is a URL.
     ///
-    /// The parser cannot do that, because the paths are optional and the store follows them.
+    /// The argument parser cannot split them, because the paths are optional and the store follows
+    /// them.
     pub(super) fn split_operands(&mut self, command: &mut Command) -> Result<(), clap::Error> {
         let mut operands = mem::take(&mut self.operands);
         let Some(store) = operands.pop() else { return Ok(()) };
@@ -230,8 +231,8 @@ pub(crate) struct ExportArgs {
     /// Replace the file if it exists
     #[arg(long)]
     pub(crate) force: bool,
-    /// Replace the API keys and private keys that the redactor knows by their kind. The backup then
-    /// differs from the store
+    /// Replace each API key and private key with a known form by the name of its kind. The backup
+    /// then differs from the store
     #[arg(long)]
     pub(crate) redact: bool,
     #[command(flatten)]

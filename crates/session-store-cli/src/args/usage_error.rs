@@ -6,8 +6,8 @@ use crate::message::{self, Kind};
 
 /// Prints the message of the parser and ends the program.
 ///
-/// If an argument is in the wrong place, the message of the parser contains the argument, which can
-/// be a URL with a password.
+/// If an argument is in the wrong place, the message of the parser contains the argument. The
+/// argument can be a URL with a password.
 pub(super) fn exit(error: &clap::Error) -> ! {
     let message = error.render().to_string();
     let redacted = env::args().fold(message.clone(), |message, arg| redact(&message, &arg));

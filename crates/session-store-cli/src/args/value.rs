@@ -37,7 +37,7 @@ pub(super) fn pattern(text: &str) -> Result<String, String> {
     Filter::new().include(text).map(|_| text.to_owned())
 }
 
-/// Parses a URL. A parser of clap would print an invalid URL with its password.
+/// Parses a URL. The usual parsers of clap would print an invalid URL with its password.
 #[derive(Clone)]
 pub(super) struct UrlParser;
 

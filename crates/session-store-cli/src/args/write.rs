@@ -117,7 +117,7 @@ pub(crate) struct RmArgs {
     #[arg(long)]
     pub(crate) force: bool,
     /// First write the sessions to this backup file, read the file back and compare it with the
-    /// store. Nothing is deleted if that fails
+    /// store. If one of these steps fails, nothing is deleted
     #[arg(long, value_name = "FILE")]
     pub(crate) archive: Option<PathBuf>,
     /// Only print what would be deleted: the entries, the bytes, the time and the title, as ls -l

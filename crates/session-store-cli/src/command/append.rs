@@ -102,10 +102,10 @@ fn append_lines<T>(
 
 /// Appends at the current head and returns the new head.
 ///
-/// Other programs may append at the same time, so only a conditional append returns the number of
-/// entries right after this append. A conflict means that nothing was stored, so a retry at the
-/// actual head cannot store the entries twice. Any other error is returned, because the entries may
-/// be stored.
+/// Other programs may append at the same time, so only the new head of a conditional append
+/// contains the number of entries right after this append. A conflict means that nothing was
+/// stored, so a retry at the actual head cannot store the entries twice. Any other error is
+/// returned, because the entries may be stored.
 fn append_at(
     segment: Segment<'_>,
     mut head: Option<Head>,

@@ -173,7 +173,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Reads a log or a trace past its bad lines. Returns the number of entries.
+    /// Reads a log or a trace, reports each bad line, and continues after it. Returns the number of
+    /// entries.
     fn read<E: Line>(&mut self, key: SegmentKey) -> Result<usize, Failure> {
         let segment = self.store.at(key);
         let (mut entries, mut restarts) = (0, 0);

@@ -82,8 +82,8 @@ fn problems(report: &ExportReport) -> Vec<String> {
     gaps.chain(left_out.map(|sentence| format!("left out: {sentence}"))).collect()
 }
 
-/// Returns a sentence for each finding of the store's own check that concerns no data, and one for
-/// a backup without segments.
+/// Returns a sentence for each finding of the store's own check that is not about missing data, and
+/// one if the backup has no segments.
 fn notes(report: &ExportReport) -> Vec<String> {
     let notes = report.findings.iter().filter(|finding| !finding.is_left_behind());
     let is_empty = report.manifest.segments() == 0;

@@ -55,7 +55,8 @@ pub(super) struct LongRow {
 }
 
 impl LongRow {
-    /// Returns the mark after a time that is not that of an entry.
+    /// Returns the mark that is printed after the time. A time that comes from an entry has no
+    /// mark.
     const fn source(&self) -> &'static str {
         match self.written_source {
             None | Some(TimeSource::Entry) => "",
@@ -153,7 +154,7 @@ fn print_sessions(store: &OpenStore, args: &LsArgs, out: &mut Output) -> Result<
     table.finish()
 }
 
-/// A session and its time, which is read when it is needed first. A listing without times thus
+/// A session and its time. The time is read when it is first needed, so a listing without times
 /// reads no entries.
 struct DatedSession {
     session: ListedSession,
@@ -176,7 +177,7 @@ impl DatedSession {
         *self.time.get_or_init(|| ContentTime::of_session(store, &self.session))
     }
 
-    /// Returns whether the session is of the requested time.
+    /// Returns whether the time of the session is in the range that the arguments give.
     fn is_in(&self, store: &OpenStore, args: &LsArgs) -> bool {
         if args.since.is_none() && args.until.is_none() {
             return true;

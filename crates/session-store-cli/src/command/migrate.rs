@@ -21,8 +21,8 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut Output) -> Result<Exit, Failure>
     let [from, to] = [&args.from, &args.to].map(StoreUrl::to_string);
     let (stores, began) = (Stores::Migrated { from: &from, to: &to }, SystemTime::now());
     let file = ReportFile::create(args.report.file.as_deref())?;
-    // With --follow, a signal must not delete the file, because the command then finishes its work
-    // and writes the report.
+    // With --follow, a signal must not delete the report file, because after the signal the command
+    // finishes its work and writes the report.
     if !args.follow {
         file.remove_on_signal();
     }
@@ -59,7 +59,8 @@ fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
     let to = match args {
         MigrateArgs { dry_run: true, .. } => open_or_empty(&args.to)?,
         MigrateArgs { follow: true, .. } => open_or_create(&args.to)?,
-        // Nothing can read the new file before the end, so `--follow` does not use this.
+        // A database that is filled in bulk cannot be read before the end, so `--follow` does not
+        // use one.
         _ => create_in_bulk(&args.to).unwrap_or_else(|| open_or_create(&args.to))?,
     };
     let (reopen_from, reopen_to) = (reopener(&from), reopener(&to));
@@ -67,7 +68,8 @@ fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
         .reopen(
             || Ok(reopen_from()?),
             || {
-                // The proof must read the file that the user gets.
+                // The comparison must read the database under its final name, which the user will
+                // read too.
                 finish_database()?;
                 Ok(reopen_to()?)
             },
@@ -87,7 +89,7 @@ fn migrate(args: &MigrateArgs) -> Result<MigrateReport, Failure> {
         let migration = migration.progress(move |event| bar.show_event(&event));
         if args.dry_run { migration.dry_run() } else { migration.run() }
     };
-    // A run that fails before the proof has not finished the database.
+    // A run that failed before the comparison has not given the database its final name yet.
     finish_database()?;
     report.context(operation)
 }

@@ -170,11 +170,12 @@ impl Survey<'_> {
         }
     }
 
-    /// Adds the number of entries and the existence of a trace, without reading the log.
+    /// Adds the number of entries to the sums, and whether the segment has a trace. Does not read
+    /// the log.
     fn count(&mut self, ListedSegment { key, info }: ListedSegment) -> Option<usize> {
         let entries = self.ok_or_report(info).map(|info| info.head.entries());
         self.figures.entries += Sum::of(entries);
-        // A page contains at least one entry, even if its size is 0.
+        // A page with a size of 0 still contains the first entry, if there is one.
         let segment = self.store.at(key);
         let trace = segment.read_trace_page(0, 0).context(|| reading::<TraceEntry>(segment));
         self.figures.traces += Sum::of(self.ok_or_report(trace).map(|page| page.entries.len()));

@@ -54,7 +54,7 @@ fn show(store: &OpenStore, forest: &Forest, out: &mut Output) -> Result<(), Fail
             let title = title.map(|title| format!("  {title}"));
             let damage = node.damage.is_some().then(|| "  ?".to_owned());
             let rest = damage.or(title).unwrap_or_default();
-            // The tree shows an origin that is in it.
+            // An origin that is itself in the tree is not printed again.
             let is_shown = node.parent.is_some() || forest.is_joined(session_id);
             let origin = node.recorded_origin.filter(|_| !is_shown);
             let origin = origin.map(|origin| format!(", from {origin}")).unwrap_or_default();

@@ -4,8 +4,8 @@ use session_store::StoreUrl;
 
 use crate::demo::sessions::Sessions;
 
-/// Returns command lines for the stores of the demo: the first files, the database, and the last
-/// files.
+/// Returns command lines for the stores of the demo: the first file store, the database, and the
+/// file store with the copy.
 pub(crate) fn hints(program: &str, sessions: &Sessions, stores: [&StoreUrl; 3]) -> Vec<String> {
     let Sessions { session_id, root, pod, .. } = sessions;
     let [files, database, files_again] = stores.map(|url| shell_word(&url.to_string()));

@@ -1,5 +1,5 @@
-//! Tests of `create`, which creates an empty segment or a segment from a file. The command replaces
-//! an existing segment only with `--replace`.
+//! Tests of `create`, which creates an empty segment or a segment with the entries of a file. The
+//! command replaces an existing segment only with `--replace`.
 
 use std::fs;
 

@@ -65,8 +65,8 @@ fn a_failed_export_leaves_no_file() {
     assert_eq!(place.listing(), before);
 }
 
-/// The test holds the lock of the second segment, so the export waits in the middle. The first
-/// segment is larger than the buffer of the compressor, so the file already has a part of it.
+/// The test holds the lock of the second segment, so the export waits there. The first segment is
+/// larger than the buffer of the compressor, so the file already contains a part of that segment.
 #[cfg(target_os = "linux")]
 #[rstest]
 #[case::sigint(rustix::process::Signal::INT)]
@@ -106,7 +106,7 @@ fn an_interrupted_export_leaves_no_file(#[case] signal: rustix::process::Signal)
     assert_eq!(place.listing(), before);
 }
 
-/// Returns digits that hardly compress.
+/// Returns digits that a compressor can hardly shorten.
 fn noise(digits: usize) -> String {
     let mut state = 1_u64;
     let mut digit = || {

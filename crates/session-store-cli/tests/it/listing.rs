@@ -161,7 +161,8 @@ fn sessions_are_listed_by_the_time_of_their_entries(
     assert_eq!(ids, expected);
 }
 
-/// The entries contain no times. One id contains a time, and the storage has a time for the other.
+/// The entries contain no times. The id of one session contains a time. For the other session, only
+/// the storage has a time.
 #[test]
 fn a_listing_says_where_its_times_come_from() {
     let place = Place::new();

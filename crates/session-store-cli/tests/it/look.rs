@@ -37,7 +37,7 @@ fn a_command_prints_the_same_for_a_backup(#[case] command: &[&str], #[case] rest
     let (url, file) = backup(&place);
     let printed = |place: &str| {
         let printed = run([command, &[place], rest].concat()).ok();
-        // Only the storage of the original knows the time of the last change.
+        // Only the original store records the time of the last change. A backup does not.
         printed.lines().filter(|line| !line.contains("(storage)")).collect::<Vec<_>>().join("\n")
     };
     assert_eq!(printed(&file), printed(&url));

@@ -74,8 +74,8 @@ fn url_of(kind: Kind, storage: &Path) -> String {
     }
 }
 
-/// The entry is stored by a process that is killed before it syncs. The next command then finds
-/// nothing to store.
+/// A process stores the entry, and is killed before it syncs the entry. The command of the test
+/// then finds nothing to store, but must still sync the entry.
 #[rstest]
 #[case::migrate("$P migrate --no-pods fs:source")]
 #[case::restore("$P restore bare.tar.zst")]

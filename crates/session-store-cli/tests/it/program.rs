@@ -44,9 +44,9 @@ pub(crate) fn program<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Com
 
 /// Returns the program with its arguments, with the default action for every signal.
 ///
-/// A shell starts its background jobs with SIGINT ignored, `nohup` ignores SIGHUP, and the
-/// processes of a test inherit both. The program leaves an ignored signal ignored, so a test of a
-/// signal resets it first.
+/// A test can inherit ignored signals: a shell ignores SIGINT in its background jobs, and `nohup`
+/// ignores SIGHUP. The program does not handle a signal that is ignored at its start. So a test of
+/// a signal first restores the default action.
 #[cfg(target_os = "linux")]
 pub(crate) fn program_with_signals<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
     let mut command = Command::new("env");

@@ -11,7 +11,7 @@ const A: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
 const B: &str = "0ccf1a04-1b4c-43b6-8aa5-79e41db43a69";
 const C: &str = "1ccf1a04-1b4c-43b6-8aa5-79e41db43a68";
 
-/// Creates a session with a segment for each id. Both have the same id.
+/// Creates a session with one segment for each id. The session and its segment have the same id.
 fn stored(kind: Kind) -> (Place, String) {
     let place = Place::new();
     let url = place.url(kind, "a");
@@ -150,7 +150,7 @@ fn a_session_can_be_read_by_its_own_id() {
     }
 }
 
-/// The storage wrote A last, but the entry of B is the latest one.
+/// Session A was stored last, but the entry of session B has the latest time.
 #[test]
 fn latest_is_the_first_session_by_the_time_of_its_entries() {
     let place = Place::new();

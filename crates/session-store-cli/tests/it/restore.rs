@@ -20,7 +20,7 @@ fn a_signal_prints_how_to_go_on() {
     let place = Place::new();
     let to = place.url(Kind::Fs, "to");
     let mut child = Process::start(&mut program_with_signals(["restore", "-", &to]));
-    // Waiting for the end closes the input, unless the test holds it.
+    // Hold the input open. Otherwise waiting for the end of the program would close the input.
     let _input = child.stdin.take();
     wait_until("the program to handle signals", || {
         assert!(child.is_running(), "it ended too early");

@@ -72,7 +72,7 @@ const IDS: [&str; 3] = [
     "2ccf1a04-1b4c-43b6-8aa5-79e41db43a68",
 ];
 
-/// Creates three sessions, the first of which was written 10 days ago, the second 20, the third 30.
+/// Creates three sessions that were written 10, 20 and 30 days ago.
 fn aged() -> (Place, String) {
     let place = Place::new();
     let url = place.url(Kind::Fs, "a");

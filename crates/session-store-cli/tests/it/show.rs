@@ -15,7 +15,7 @@ fn a_log_of_several_pages_is_printed_in_order(#[values(Kind::Fs, Kind::Sqlite)] 
     assert_eq!(run(["--json", "show", &url, SEGMENT]).ok(), log, "it is JSON already");
 }
 
-/// A page and a backup have no secrets either.
+/// With `--redact`, the page of `show --html` and the backup of `export` have no secrets either.
 #[test]
 fn secrets_can_be_replaced() {
     let place = Place::new();

@@ -110,9 +110,8 @@ mod follow {
             assert!(message.contains(expected), "{message}");
         }
 
-        /// Terminates the program. Panics if the program has printed or reported a line that the
-        /// test has
-        /// not read.
+        /// Terminates the program. Panics if the program has printed a line that the test has not
+        /// read.
         fn end(mut self) -> ExitStatus {
             self.child.terminate();
             assert!(self.stdout.as_mut().expect("standard output is open").next().is_none());

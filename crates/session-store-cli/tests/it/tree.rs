@@ -20,8 +20,8 @@ fn create(url: &str, number: usize, first: &str) {
     run_with(create, format!("{first}\n{{}}\n")).ok();
 }
 
-/// Returns a first entry that names the segment `number` as its origin. `how` is the field that
-/// names it: `forked_from` or `compacted_from`.
+/// Returns a first entry that names the segment `number` as its origin, in the field `how`:
+/// `forked_from` or `compacted_from`.
 fn from(how: &str, number: usize) -> String {
     format!("{{\"{how}\":{{\"segment_id\":\"{}\",\"at_turn_index\":3}}}}", segment(number))
 }

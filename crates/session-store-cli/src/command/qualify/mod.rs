@@ -72,8 +72,8 @@ fn run_checks(checks: &[&'static Check], harness: &Arc<dyn Harness>) -> Result<R
     Ok(report)
 }
 
-/// Runs the checks without the messages of panics. Some checks provoke a panic, and a failed one is
-/// reported with its text.
+/// Runs the checks without the messages of panics. Some checks provoke a panic, and the report of a
+/// failed check has the text of its panic.
 fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
     std::panic::set_hook(Box::new(|_| {}));
     let result = work();

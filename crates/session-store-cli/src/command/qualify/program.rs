@@ -16,8 +16,8 @@ pub(super) struct Program(Vec<String>);
 impl Program {
     /// Splits a command at its spaces, with the quotes of a shell.
     ///
-    /// No shell runs the command, because checks kill the process of the program itself. Returns
-    /// `None` if the command is empty, or if a quote is not closed.
+    /// The command does not run in a shell, because a check must kill the process of the program,
+    /// not the shell. Returns `None` if the command is empty, or if a quote is not closed.
     pub(super) fn parse(command: &str) -> Option<Self> {
         shlex::split(command).filter(|words| !words.is_empty()).map(Self)
     }

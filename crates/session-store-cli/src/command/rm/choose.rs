@@ -20,8 +20,8 @@ use crate::text::plural;
 /// Returns the segments and sessions to delete.
 ///
 /// A pod is a named agent with a pointer to its active session. Without `--force`, a segment or
-/// session to which a pod points is not deleted. If the user has named it, this is an error. If it
-/// was only chosen by its age or rank, it is kept.
+/// session to which a pod points is not deleted. If the user has named the segment or session, this
+/// is an error. If it was only chosen by its age or rank, it is kept.
 pub(super) fn deletions(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
     let pods = if args.force { Pointers::default() } else { Pointers::read(store)? };
     if args.older_than.is_some() || args.keep.is_some() {
@@ -97,8 +97,9 @@ fn expired(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
                 let content = ContentTime::of_session(store, &session).map(|found| found.time);
                 let (session_id, segments) = (session.session_id, session.segments?.len());
                 let deletion = Deletion { session_id, segment_id: None, segments };
-                // Each time alone can be too early for a deletion. The clock of an agent can be
-                // wrong, and a restored file can have an old time.
+                // Either of the two times alone can be too early, and would delete a session too
+                // soon. The clock of an agent can be wrong, and a restored file can have an old
+                // time.
                 let time = content.map_or(changed, |content| content.max(changed));
                 sessions.push(Candidate { deletion, time, content });
             }

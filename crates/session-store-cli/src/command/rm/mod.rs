@@ -73,7 +73,8 @@ pub(crate) fn run(args: &RmArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open_to_write(&args.store)?;
     let deletions = choose::deletions(args, &store)?;
     if deletions.is_empty() {
-        // With --json, the result is one object for each deletion, so none.
+        // With --json, each deletion is one object, so nothing is printed if there are no
+        // deletions.
         if !out.is_json() {
             out.line("nothing to delete")?;
         }
@@ -115,7 +116,8 @@ fn delete_all(
             Ok(()) => out.report(deletion, [format_args!("deleted {deletion}")])?,
             Err(failure) => {
                 failure.report();
-                // Any other error outranks a part that does not exist.
+                // `Failed` takes precedence over `NotFound`, the status of a part that does not
+                // exist.
                 exit = if exit == Exit::Failed { exit } else { failure.exit() };
             }
         }

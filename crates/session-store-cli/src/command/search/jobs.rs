@@ -9,7 +9,8 @@ use std::{thread, vec};
 /// block of entries in memory.
 const WAITING: usize = 16;
 
-/// The items without a thread, and the sender of the receivers of the events of each item.
+/// The items that no thread has taken yet. When a thread takes an item, a channel for the events of
+/// the item is created. `receivers` sends the receiver of this channel to the caller's thread.
 struct Queue<I, E> {
     items: vec::IntoIter<I>,
     receivers: Option<SyncSender<Receiver<E>>>,
@@ -21,7 +22,8 @@ impl<I, E> Queue<I, E> {
     fn next(&mut self) -> Option<(I, SyncSender<E>)> {
         let (events, receiver) = sync_channel(WAITING);
         let item = self.items.next();
-        // Without this sender, the caller's thread stops after the receivers that were sent.
+        // After the last item, drop the sender of the receivers. The caller's thread then stops
+        // after the receivers that were already sent.
         self.receivers = self.receivers.take().filter(|_| item.is_some());
         self.receivers.as_ref()?.send(receiver).ok()?;
         Some((item?, events))
@@ -31,9 +33,10 @@ impl<I, E> Queue<I, E> {
 /// Calls `work` for each item on `jobs` threads, and `receive` for each event on the caller's
 /// thread.
 ///
-/// All events of an item are received before those of the next one, as if there was one thread. A
-/// thread whose item is not the first unfinished one waits after a few events, so the memory is
-/// bounded. If `receive` fails, the senders of the events fail, and no other item is started.
+/// All events of an item are received before those of the next one, as if there was one thread.
+/// Events are received only from the first unfinished item. The threads of later items wait after a
+/// few events, so the memory is bounded. If `receive` fails, sending an event fails too, and no
+/// other item is started.
 pub(super) fn run_in_order<I: Send, E: Send, F>(
     jobs: usize,
     items: Vec<I>,
@@ -53,8 +56,8 @@ pub(super) fn run_in_order<I: Send, E: Send, F>(
                 }
             });
         }
-        // The loops own the receivers. After an error they are dropped before the scope waits for
-        // the threads, so that no thread blocks on a full queue.
+        // These loops own the receivers. If `receive` fails, the receivers are dropped before the
+        // scope waits for the threads, so no thread blocks on a full queue.
         for events in receivers {
             for event in events {
                 receive(event)?;

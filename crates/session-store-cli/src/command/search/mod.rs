@@ -32,8 +32,8 @@ use crate::progress::Bar;
 use crate::segment::{Segment, lines, reading};
 use crate::store::{list_segments, list_sessions, open, unknown_session};
 
-/// The size of the pages that are read. Half of what a file store reads for the first page of a
-/// long log.
+/// The size of the pages that are read. It is half of the bytes that a file store reads at once for
+/// the first page of a long log.
 const PAGE_BYTES: usize = 512 * 1024;
 
 pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -48,11 +48,13 @@ pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> 
     let work = |session_id, events: &SyncSender<Event>| {
         let (store, pattern, traces) = (&store, &pattern, args.traces);
         let search = Search { store, pattern, names_sessions, traces, events };
-        // The search is interrupted only if no event is received any more.
+        // Ignore the error. The search stops early only if the caller's thread does not receive
+        // events any more.
         let _ = search.session(session_id);
     };
     run_in_order(jobs, sessions, work, |event| report.receive(event))?;
-    // The exit status of an incomplete search is that of the error.
+    // If a part could not be read, return success here. `main` then replaces it by the exit status
+    // of an error.
     Ok(Exit::done_if(report.has_found || is_incomplete()))
 }
 
@@ -121,8 +123,8 @@ impl Search<'_> {
         let (mut has_found, mut start) = (false, 0);
         loop {
             let bytes = Cell::new(0);
-            // The store need not check a line that does not match. A bad line matches, so that the
-            // store checks it and fails.
+            // The store checks only the lines for which this function returns true. The function
+            // returns true for a bad line too, so that the store checks the line and reports it.
             let may_match = |text: &str| {
                 bytes.set(bytes.get() + text.len() as u64);
                 self.pattern.may_be_in(text) || !LogEntry::is_valid(text)

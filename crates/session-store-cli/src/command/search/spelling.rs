@@ -1,14 +1,16 @@
-//! `Spelling`: decides from the stored JSON of an entry whether its decoded text can contain a
-//! text. Most entries are excluded in this way without being decoded.
+//! `Spelling`: decides from the stored JSON of an entry whether its decoded text can contain the
+//! searched text. Most entries are excluded in this way without being decoded.
 
 use memchr::memmem;
 use regex::Regex;
 
 use crate::failure::Failure;
 
-/// A search for the longest part.
+/// A search for the longest part of the text that needs no escape sequence. [`Spelling`] explains
+/// it.
 enum Part {
-    /// A text in exactly this case. Threads that search with one [`Regex`] wait for each other.
+    /// A text in exactly this case. It is not a [`Regex`], because threads that search with the
+    /// same `Regex` wait for each other.
     Exact(Box<memmem::Finder<'static>>),
     AnyCase(Regex),
 }
@@ -22,7 +24,7 @@ impl Part {
     }
 }
 
-/// The ways in which JSON can spell a text.
+/// The ways in which JSON can spell the searched text.
 ///
 /// A string of JSON contains a character as itself or as an escape sequence. So an entry that can
 /// contain the text has one of these two:
@@ -67,7 +69,7 @@ impl Spelling {
         self.escape.find_iter(json.as_bytes()).any(|at| {
             let digits = json.get(at + 2..at + 6);
             match digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()) {
-                // Not an escape sequence, but a backslash that is itself escaped.
+                // This is not an escape sequence, but a backslash that is itself escaped.
                 None => false,
                 Some(code) => char::from_u32(code).is_none_or(|c| self.concerns(c)),
             }

@@ -25,8 +25,8 @@ const SHOWN_CHARACTERS: usize = 100;
 
 /// Prints the conversation, in the user's pager if standard output is a terminal.
 ///
-/// An entry that a reader has nothing to read in, such as a record of the program's own state, is
-/// left out. A line that is not an entry is reported and skipped.
+/// An entry without readable content, such as a record of the program's own state, is left out. A
+/// line that is not an entry is reported and skipped.
 pub(super) fn show(
     segment: Segment<'_>,
     range: Range,

@@ -63,7 +63,7 @@ fn everything_is_copied_at_the_end(#[case] from: Backend, #[case] to: Backend) {
     for round in 0..ROUNDS {
         writer.write(round);
         // In every tenth round, the writer waits until the copy is complete. In the other rounds,
-        // it writes on while the copy is behind.
+        // the writer continues while the copy is still incomplete.
         if round % 10 == 3 {
             let contents = Contents::open(&source);
             follower.wait_for(|| contents.copied_to(&mut copy_store) == contents.entries());

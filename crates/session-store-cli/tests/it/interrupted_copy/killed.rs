@@ -32,7 +32,8 @@ fn kill_and_resume(
     while tally.during < kills() {
         let url = place.url(to);
         if to == Backend::Sqlite {
-            // A copy to a new file starts again after a kill, and has a test of its own.
+            // Create the destination first. A copy to a new SQLite file starts from the beginning
+            // after a kill, which another test covers.
             session_store::open_or_create(&url).expect("the destination can be created");
         }
         let mut copied = 0;

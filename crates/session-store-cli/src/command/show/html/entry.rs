@@ -15,7 +15,8 @@ const SHOWN_CHARACTERS: usize = 100;
 /// The number of characters of a message of the program or a result that is not folded.
 const UNFOLDED_CHARACTERS: usize = 200;
 
-/// Returns the title in an entry, and what the entry says. An entry that says nothing is empty.
+/// Returns the title, the text and the calls of tools of an entry. For an entry without any of
+/// these, the markup is empty.
 pub(super) fn entry(description: &Description) -> Markup {
     let Description { title, tool_calls, role, time, .. } = description;
     let name = role_name(*role);
