@@ -96,8 +96,8 @@ fn grow(log: &Log<'_>, entries: usize) -> Done {
     Ok(())
 }
 
-/// Returns the mean allocations of 20 calls. The call before them is not counted, because it can
-/// fill caches.
+/// Returns the mean allocations of 20 calls. Makes one call before them that is not counted,
+/// because it can fill caches.
 fn each(log: &Log<'_>, operation: Operation) -> Fallible<Counted> {
     const TIMES: usize = 20;
     operation(log)?;

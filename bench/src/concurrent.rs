@@ -1,4 +1,5 @@
-//! A writer and a reader of one log at the same time, each compared with itself alone.
+//! A writer and a reader of one log at the same time. The speed of each is compared with its speed
+//! alone.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -4,7 +4,7 @@
 use crate::measure::{Spread, median, quotients};
 use crate::measurement::{Detail, Goal, Measurement, Unit};
 
-/// The largest ratio of two times that count as equal.
+/// The goal for times that must not grow. Two times with a ratio of up to 2 count as equal.
 const FLAT: Goal = Goal::AtMost(2.0);
 
 /// Returns sizes in ascending order. Each size is ten times the size before it.

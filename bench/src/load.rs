@@ -40,7 +40,7 @@ const SIZES: [(usize, usize); 23] = [
 /// The number of entries of a load.
 pub(crate) const ENTRIES: usize = 256;
 
-/// A text with escapes like those in real messages, so that checking it costs the same.
+/// A text with as many escapes as in real messages, so that checking the text takes as long.
 const TEXT: &str = r#"Read the file again, then \"fix\" what the test says; it is line 42.\n"#;
 
 /// Entries that are appended repeatedly.
@@ -100,7 +100,8 @@ pub(crate) fn line(entry: &LogEntry) -> Vec<u8> {
     format!("{}\n", entry.as_json()).into_bytes()
 }
 
-/// Returns an entry of `size` bytes, or the shortest possible entry if that entry is longer.
+/// Returns an entry of `size` bytes. If `size` is too small for an entry, returns the shortest
+/// possible entry.
 fn entry(size: usize) -> LogEntry {
     let (head, tail) = (r#"{"kind":"note","ts":1767225600000,"text":""#, r#""}"#);
     let text = size.saturating_sub(head.len() + tail.len());

@@ -17,7 +17,8 @@ pub(crate) type Side<'a> = Box<dyn FnMut() -> Fallible<Duration> + 'a>;
 
 /// Runs a batch of each side in every round. Returns, for each side, the seconds of each round.
 ///
-/// The first side changes from round to round. The first round warms up and is not counted.
+/// The side that runs first changes from round to round. The first round warms up and is not
+/// counted.
 pub(crate) fn in_turn<const N: usize>(
     rounds: usize,
     mut sides: [Side<'_>; N],
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn threads_work_at_once() {
-        // A thread alone does not pass the barrier.
+        // No thread passes the barrier before all three have started.
         let all = Barrier::new(3);
         let work = |_| {
             all.wait();

@@ -37,15 +37,15 @@ pub(crate) trait Floor: Send {
     const SAME: &'static str;
     /// The command that [`append_plainly`](Self::append_plainly) sends.
     const PLAIN: &'static str;
-    /// The highest goal for the speed of eight threads divided by the speed of one thread. If eight
-    /// plain connections gain more than this, the goal stays the same.
+    /// The upper limit of the goal for threads. The figure is the speed of eight threads divided by
+    /// the speed of one thread, and its goal depends on the same ratio of plain connections.
     const MAX_THREADS_GOAL: f64 = f64::INFINITY;
 
     /// Appends with the command of the backend, in one round trip.
     fn append(&mut self, texts: &[&str]) -> Done;
 
-    /// Appends with the plainest command. It keeps no heads. If it is repeated after a lost reply,
-    /// the texts are stored twice, but the command of the backend stores them once.
+    /// Appends with the plainest command, which keeps no heads. If this command is repeated after a
+    /// lost reply, the texts are stored twice. The command of the backend would store them once.
     fn append_plainly(&mut self, texts: &[&str]) -> Done;
 
     /// Reads the whole log and checks each text.
@@ -109,8 +109,8 @@ pub(crate) fn threads<S: OnServer>(
     fresh: fn() -> Fallible<S>,
 ) -> Fallible<Vec<Measurement>> {
     const APPENDS: usize = 512;
-    /// Eight plain connections are a number of times as fast as one. The goal for the store is this
-    /// part of that number.
+    /// The goal for the store is this part of the ratio of plain connections: the speed of eight
+    /// divided by the speed of one.
     const PART_OF_PLAIN: f64 = 0.85;
     let setup = fresh()?;
     let ours = scaling(plan, bench, setup.store(), APPENDS)?;

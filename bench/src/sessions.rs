@@ -29,7 +29,7 @@ pub(crate) struct StoresBySize<B>(pub(crate) [StoreWithSessions<B>; 4]);
 pub(crate) struct StoreWithSessions<B> {
     pub(crate) size: usize,
     pub(crate) setup: B,
-    /// A sample of its sessions, evenly spaced.
+    /// A sample of the sessions of the store, evenly spaced.
     some: Vec<(SessionId, SegmentId)>,
 }
 

@@ -24,7 +24,8 @@ pub(crate) trait HasSize: HasStore {
     fn stored_bytes(&self) -> Fallible<u64>;
 }
 
-/// Measures the growth of a new storage by one long log, and by sessions of one entry.
+/// Measures how much a new storage grows when one long log is added, and when sessions of one entry
+/// are added.
 pub(crate) fn sizes(
     plan: &Plan,
     bench: &'static str,

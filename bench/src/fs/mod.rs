@@ -69,9 +69,9 @@ impl Setup {
         self.folder.join("store")
     }
 
-    /// Returns the file of the segment. A floor must read this file and not a copy. A copy is
-    /// written in large pieces, so the page cache holds it in larger pieces, and reading it is
-    /// faster.
+    /// Returns the file of the segment. A floor must read this file and not a copy of it. A copy is
+    /// written in larger pieces than a log, so the page cache holds the copy in larger pieces, and
+    /// reading the copy is faster.
     fn log_file(&self) -> PathBuf {
         self.root().join(self.session.to_string()).join(format!("{}.jsonl", self.segment))
     }

@@ -160,7 +160,7 @@ fn compared(
         Ok(times.copy)
     });
     let [copy_seconds, floor_seconds] = in_turn(plan.rounds(12), [ours, Box::new(floor)])?;
-    // Leave out the first round, which warms up. `in_turn` leaves it out of its times too.
+    // Remove the first round, which warms up. `in_turn` does not return its times either.
     total_seconds.remove(0);
     let entries = SESSIONS * SEGMENTS * plan.amount(ENTRIES);
     let measurement = |what, ours| {

@@ -50,13 +50,13 @@ pub(crate) struct Setup {
     store: PostgresStore,
     session: SessionId,
     segment: SegmentId,
-    /// The last field, so that the server ends after the connections of the store.
+    /// This is the last field, so that the server ends after the connections of the store.
     server: PostgresServer,
 }
 
 impl Setup {
     pub(crate) fn new() -> Fallible<Self> {
-        // Autovacuum would run in some rounds only.
+        // Switch off autovacuum, because it would run in some rounds only.
         let server = PostgresServer::start_fast(&["autovacuum=off"]);
         let store = PostgresStore::open_or_create(&server.url())?;
         Ok(Self { store, session: SessionId::new(), segment: SegmentId::new(), server })
@@ -85,7 +85,8 @@ impl OnServer for Setup {
         Raw::connect(&self.server)
     }
 
-    /// Updates the statistics by which the server plans. Without autovacuum, the server never does.
+    /// Updates the statistics that the server needs to plan a query. Without autovacuum, the server
+    /// does not update them itself.
     fn before_reads(&self) -> Done {
         Ok(self.server.connection().batch_execute("VACUUM ANALYZE")?)
     }

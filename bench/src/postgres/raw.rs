@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::server::Floor;
 use crate::{Done, Fallible};
 
-/// The statement of the backend for appending, composed in the same way.
+/// The statement with which the backend appends, composed of the same parts.
 const APPEND: &str = concat!(
     include_str!("../../../crates/session-store-postgres/src/sql/writer.sql"),
     include_str!("../../../crates/session-store-postgres/src/sql/append.sql"),

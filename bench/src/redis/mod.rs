@@ -52,7 +52,7 @@ pub(crate) struct Setup {
     store: RedisStore,
     session: SessionId,
     segment: SegmentId,
-    /// The last field, so that the server ends after the connections of the store.
+    /// This is the last field, so that the server ends after the connections of the store.
     server: RedisServer,
 }
 

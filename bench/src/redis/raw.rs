@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::server::Floor;
 use crate::{Done, Fallible};
 
-/// The backend's script for appending, composed in the same way.
+/// The script with which the backend appends, composed of the same parts.
 const APPEND: &str = concat!(
     "#!lua\n",
     include_str!("../../../crates/session-store-redis/src/lua/once.lua"),

@@ -1,4 +1,4 @@
-//! `Candidate`: the path and the first bytes of a file. From them, a format decides whether the
+//! `Candidate`: the path and the first bytes of a file. From both, a format decides whether the
 //! file is a log of its program.
 
 use std::ffi::OsStr;
@@ -8,8 +8,8 @@ use std::path::Path;
 /// The maximum number of bytes that a format can read at the start of a file.
 pub const HEAD_BYTES: usize = 4096;
 
-/// The endings of compressed files. The engine recognizes the compression itself by the first
-/// bytes.
+/// The endings of the names of compressed files. They are only removed from the names: the first
+/// bytes of a file show whether it is compressed.
 const COMPRESSED: [&str; 2] = [".zst", ".gz"];
 
 /// The path of a file as a list of names, and the first bytes of the file's content.

@@ -23,7 +23,7 @@ impl Filter {
         Self::default()
     }
 
-    /// Selects only files that match this pattern or another included pattern.
+    /// Selects only files that match this pattern, or the pattern of another call of this function.
     ///
     /// # Errors
     /// A description of the mistake in the pattern.

@@ -15,16 +15,16 @@ pub(crate) struct Fork {
     /// The segment that has the common first entries.
     pub(crate) of: SegmentId,
     pub(crate) key: SegmentKey,
-    /// The number of entries of the file before the fork. Some of these entries can be in earlier
-    /// forks.
+    /// The number of entries of the file that come before the fork. Some of these entries can be in
+    /// earlier forks.
     pub(crate) at: usize,
     /// The first entry of the fork, which names the origin.
     pub(crate) entry: LogEntry,
 }
 
 impl Fork {
-    /// Creates the fork of a segment. `common` describes the entries of the file before the fork,
-    /// and `first` is the next entry.
+    /// Creates the fork of a segment. `common` describes the entries of the file that come before
+    /// the fork, and `first` is the entry after them.
     ///
     /// The id of the fork is derived from the id of the segment and from `first`. So the next
     /// import of the file derives the same id and finds the fork.

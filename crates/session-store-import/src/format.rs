@@ -94,8 +94,8 @@ pub enum FileKind {
     /// A pod: a named agent with a pointer to a session.
     Pod,
     /// A file of the program that is not a log, such as a settings file. The text is the name of
-    /// this kind of file, a plural such as `prompt histories`. The report counts such files under
-    /// this name.
+    /// the kind, in the plural, such as `prompt histories`. The report counts the files of a kind
+    /// under this name.
     Companion(&'static str),
 }
 

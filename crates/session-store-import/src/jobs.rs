@@ -38,8 +38,8 @@ pub(crate) fn store_all<'s, E>(
     observe: &mut dyn FnMut(Event<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut groups = groups.into_iter().enumerate();
-    // The calling thread stores the first groups alone, until a valid log was found and the store
-    // was opened.
+    // The calling thread processes the first groups alone. When it finds a valid log, it opens the
+    // store.
     let (mut store, mut first) = (None, 0);
     while store.is_none() {
         let Some((number, group)) = groups.next() else { return Ok(()) };

@@ -15,15 +15,15 @@
 //! The id of a session is the id that the program shows to its user. The id of a segment is usually
 //! the last id in the name of the file. If a program gives no id, the id is derived from a name
 //! that never changes. So an import from another folder, or an import after a folder was renamed,
-//! finds the same segments. The rules for ids never change. After such a change, the next import
-//! would store every log again.
+//! finds the same segments. The rules for ids never change, because the next import would then
+//! store every log again.
 //!
 //! # Memory
 //!
 //! Each thread ([`Options::jobs`]) holds a log of up to 8 MiB in memory. A larger log is read twice
 //! instead. A thread also needs twice the size of its longest line. [`Options::max_line`] limits
-//! this size. A file that is one JSON document counts as one line. Reports and paths add less than
-//! a KiB for each file.
+//! the size of a line. A file that is one JSON document counts as one line. Reports and paths add
+//! less than a KiB for each file.
 //!
 //! # Entries
 //!

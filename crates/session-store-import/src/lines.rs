@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read};
 
 use session_store_core::StoreError;
 
-/// If an object is required, [`read_line`] reads at most this number of bytes of a line that does
+/// The number of bytes that [`read_line`] reads at most of a line that must be an object but does
 /// not begin with `{`.
 ///
 /// A line up to this length is read completely, so that the parser can report the fault in the
@@ -27,8 +27,9 @@ pub enum ReadLine {
 /// Reads the next line into `line`, with its line break. Reads at most `max` bytes.
 ///
 /// A longer line is read only in part. With `is_object_required`, at most [`SAMPLE`] bytes are read
-/// of a line that does not begin with `{`. Without the limits, one line could fill the memory, for
-/// example a line of a small compressed file or of a device such as `/dev/zero`.
+/// of a line that does not begin with `{`. The two limits are needed because one line could fill
+/// the memory. For example, a small compressed file can contain a very long line, and the device
+/// `/dev/zero` has a line without an end.
 pub fn read_line(
     reader: &mut impl BufRead,
     line: &mut Vec<u8>,
@@ -67,8 +68,8 @@ pub const fn is_space(byte: u8) -> bool {
 
 /// Returns the reason why a line is not an entry.
 ///
-/// The line number that `serde_json` reports is removed. It is always 1, because each line is
-/// parsed alone, so it would contradict the number of the line in the file.
+/// The line number that `serde_json` reports is removed. That number is always 1, because each line
+/// is parsed alone. It would contradict the number of the line in the file.
 pub fn reason(error: &StoreError) -> String {
     let StoreError::Serde(error) = error else { return error.to_string() };
     let text = error.to_string();

@@ -56,8 +56,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Splits a line into its parts. The iterator searches a part only when the caller requests the
-/// part.
+/// Splits a line into its parts. The iterator looks for a part only when the caller requests it.
 ///
 /// Junk is text that does not belong to a record. A brace inside junk starts a record only under
 /// three conditions:
@@ -65,8 +64,9 @@ impl fmt::Display for Reason {
 /// - The object is followed by the end of the line, or by another record.
 /// - The object is not nested in a broken record.
 ///
-/// After a broken object, the search continues at the place where the parser failed, and not after
-/// the opening brace. So each byte is parsed only a few times, even if braces are nested deeply.
+/// After a broken object, the search continues at the place where the parser failed, and not
+/// directly after the opening brace of the object. So each byte is parsed only a few times, even if
+/// braces are nested deeply.
 pub(crate) fn pieces(line: &[u8]) -> impl Iterator<Item = Piece> {
     let mut at = skip_space(line, 0);
     iter::from_fn(move || {
@@ -125,11 +125,11 @@ fn after_broken(line: &[u8], at: usize, error: &serde_json::Error) -> usize {
 /// Returns the position at which the record at `at` begins a second time. The second copy must be a
 /// whole record that extends to the end of the line.
 ///
-/// Such a line is left by a writer that first wrote only a part of a record, and then the whole
+/// A line has this form if its writer first wrote only a part of a record, and then wrote the whole
 /// record. The text from `at` to the returned position is a prefix of the whole record.
 fn restart(line: &[u8], at: usize) -> Option<usize> {
-    // The maximum number of candidates. More candidates come from nested objects, and not from a
-    // repeated record.
+    // The maximum number of positions to try. If a line has more of them, they come from nested
+    // objects, and not from a repeated record.
     const CANDIDATES: usize = 16;
     let braces = (at + 1..line.len()).filter(|&start| line[start] == b'{');
     let repeats = braces.filter(|&start| line[start..].starts_with(&line[at..start]));
@@ -251,8 +251,8 @@ mod tests {
         assert_eq!(found(line), expected);
     }
 
-    /// A search that starts the parser at every brace would take an hour for each of these lines.
-    /// The reason is that each parse ends only at the place of the fault.
+    /// A search that starts the parser at every brace would take an hour for each of these lines,
+    /// because each parse ends only at the place of the fault.
     #[rstest]
     #[case::incomplete(b"", "an incomplete record")]
     #[case::incomplete_after_junk(b"x", "text that is not a JSON object")]

@@ -13,15 +13,15 @@ use crate::unit::Unit;
 /// The kind of the line.
 const KIND: &str = "import";
 
-/// The number of bytes at the beginning of a trace in which the line is searched.
+/// The number of bytes at the beginning of a trace in which the line is looked for.
 const SEARCHED: usize = 64 * 1024;
 
-/// Adds the line to the trace of a segment, unless the trace already has such a line. `is_new` says
-/// whether this import created the segment.
+/// Adds the line to the trace of a segment, unless the trace already has such a line. `is_new` is
+/// true if this import created the segment.
 ///
-/// A segment from the layout of the project's own file store does not get the line. The trace of
-/// such a segment is imported, and a further line would make the stored trace differ from the
-/// imported trace.
+/// A segment from the layout of the project's own file store does not get the line. The import
+/// stores the trace of such a segment too. With a further line, the stored trace would differ from
+/// the imported trace.
 pub(crate) fn add(
     to: &dyn Store,
     key: SegmentKey,

@@ -80,7 +80,7 @@ pub enum Action {
     /// The line was split into several records.
     ///
     /// If a neighboring line contains the same record, the record is stored twice and the report
-    /// names both lines. Only the user can know whether the second copy is superfluous.
+    /// names both lines, because only the user can know whether the second copy is superfluous.
     #[serde(rename = "welded")]
     Split {
         /// The number of records.
@@ -155,8 +155,9 @@ pub struct Records<R> {
     max_line: usize,
     line: usize,
     bytes: Vec<u8>,
-    /// Lines that were read before because they could have been the rest of a record, but were not.
-    /// These lines are not joined to each other again, so that each line is parsed at most twice.
+    /// Lines that were already read, because they could have been the rest of an incomplete record.
+    /// They turned out not to be. These lines are not joined to each other again, so that each line
+    /// is parsed at most twice.
     pending: VecDeque<Vec<u8>>,
     ready: VecDeque<LogEntry>,
     ended: bool,
@@ -228,6 +229,7 @@ impl<R: BufRead> Records<R> {
 
     /// Reads further lines until they complete the record that begins in the current line. If the
     /// record is never completed, returns `false` and adds the lines that were read to `pending`.
+    /// Returns `true` if the file ends in a record that its writer has not finished yet.
     ///
     /// The search ends at a line that begins like another record. In this case the current line is
     /// broken, and must not be joined to the undamaged records after it.
@@ -360,7 +362,8 @@ impl Nesting {
 fn is_unfinished(text: &[u8]) -> bool {
     let text = match std::str::from_utf8(text) {
         Ok(text) => text,
-        // The text can end in the middle of a character that is encoded in several bytes.
+        // The text is valid UTF-8 up to its end, which is in the middle of a character of several
+        // bytes.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default()
         }

@@ -86,7 +86,9 @@ impl State {
         matches!(self, Self::Imported | Self::Extended | Self::Unchanged)
     }
 
-    /// Returns whether the store has all entries of the file.
+    /// Returns whether the import of the file met no problem. A conflict, a refused file and a
+    /// failure are problems. A log that was skipped or is too old is not a problem, although its
+    /// entries are not stored.
     #[must_use]
     pub const fn is_clean(self) -> bool {
         !matches!(self, Self::Conflict | Self::Refused | Self::Failed)
@@ -250,7 +252,7 @@ impl Summary {
         self.states.get(&state).copied().unwrap_or_default()
     }
 
-    /// Returns whether the store has all entries of all logs.
+    /// Returns whether the import of every log is [clean](State::is_clean).
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.states.keys().all(|state| state.is_clean())

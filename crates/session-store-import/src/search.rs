@@ -92,7 +92,7 @@ pub(crate) struct Search<'a> {
     folders: HashSet<FileId>,
     files: HashSet<FileId>,
     /// Links to files and folders. Links are followed after everything else was searched. So if two
-    /// paths lead to a file, the file is found by the path without a link.
+    /// paths lead to a file, the path without a link is used.
     links: Vec<PathBuf>,
     root: usize,
     found: SearchResult,
@@ -175,13 +175,12 @@ impl<'a> Search<'a> {
                 links.push(link);
             }
         }
-        // Links are taken from the end of the list, so the order is reversed and the first link is
-        // followed first.
+        // The list is a stack: the last link is followed first. So add the links in reverse order.
         self.links.extend(links.into_iter().rev());
     }
 
-    /// Searches one entry of a folder. If the entry is a link that must be followed later, only
-    /// returns the path of the entry.
+    /// Searches one entry of a folder. If the entry is a link that must be followed later, does
+    /// nothing but return the path of the entry.
     fn entry(&mut self, root: Root<'_>, relative: PathBuf) -> Option<PathBuf> {
         let path = root.path_of(&relative);
         match fs::metadata(&path) {
@@ -202,8 +201,8 @@ impl<'a> Search<'a> {
                 let absolute = root.absolute.join(&relative);
                 self.file(path, absolute, &metadata, false);
             }
-            // A dangling link is skipped, unless it has the name of a log. Such a link is reported
-            // later, when opening it fails.
+            // A dangling link is skipped, unless it has the name of a log. A dangling link with the
+            // name of a log is reported later, when opening it fails.
             Err(error) if is_dangling(&path, &error) && !is_log_name(&path) => {
                 self.found.passed_over.push((DANGLING, path));
             }
@@ -266,8 +265,8 @@ impl Root<'_> {
     }
 }
 
-/// Returns whether a link has no target. A link that this process is not permitted to follow does
-/// not count as dangling, because its target may be a folder of logs.
+/// Returns whether a link has no target. A link whose target this process must not read does not
+/// count as dangling, because the target may be a folder of logs.
 fn is_dangling(path: &Path, error: &io::Error) -> bool {
     error.kind() != io::ErrorKind::PermissionDenied && path.is_symlink()
 }

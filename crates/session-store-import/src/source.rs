@@ -1,5 +1,5 @@
-//! `LogFile`: an open file of records. The content is decompressed when it is read. This file also
-//! has a table of files that cannot be logs, by their first bytes.
+//! `LogFile`: an open file of records, whose content is decompressed when it is read. Also a table
+//! of the first bytes of files that cannot be logs.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek};

@@ -52,8 +52,8 @@ impl StoreLog<'_> {
     /// before.
     pub(crate) fn run(&self, earlier: Option<&Unit>) -> UnitReport {
         if let (true, Some(earlier)) = (self.options.dry_run, earlier) {
-            // In a dry run, the earlier file was not stored, so this file cannot be compared with
-            // its entries.
+            // A dry run has not stored the entries of the earlier file, so this file cannot be
+            // compared with them.
             let other = earlier.file.path.display();
             let reason = format!("{other} is the same segment; a dry run does not compare them");
             let key = Some(self.identity.key);
@@ -79,16 +79,15 @@ impl StoreLog<'_> {
             if matches!(difference, Difference::Ends { side: Side::Source, .. }) {
                 return self.finish(&destination, &extension);
             }
-            // A log that was replaced with one file must not be replaced again with another file of
-            // the same import.
+            // An import must not replace the same log twice: a second file of the segment would
+            // delete the entries of the first file.
             let is_replaceable = !is_second && self.unit.kind != FileKind::Trace;
             match self.on_conflict() {
                 OnConflict::Replace if is_replaceable => {
                     return self.finish(&destination, &self.extend(&destination, Writes::Replace));
                 }
-                // The fork must have at least the entry that names the origin. Otherwise a segment
-                // with the id of the fork exists that is not this fork, and the conflict is
-                // reported.
+                // The first entry of the segment must be the entry that names the origin. Otherwise
+                // another segment has the id of the fork, and the conflict is reported.
                 OnConflict::Fork if extension.already >= destination.added() => {
                     match self.fork(&destination, extension.already) {
                         Ok(fork) => destination = fork,
@@ -112,7 +111,7 @@ impl StoreLog<'_> {
         }
     }
 
-    /// Appends to a segment the entries that the segment lacks.
+    /// Appends the missing entries to a segment.
     fn extend(&self, destination: &Destination, on_conflict: Writes) -> Extension<ReadError> {
         let policy = WritePolicy { on_conflict, dry_run: self.options.dry_run };
         let entries = self.unit.entries_from(self.content, destination.start(), self.options);
@@ -149,8 +148,8 @@ impl StoreLog<'_> {
         let expected = self.content.entries.count - destination.start() + destination.added();
         let stored = extension.already + extension.appended;
         let (state, reason) = outcome(extension, stored == expected, self.options);
-        // Do not count the first entry of a fork, which names the origin, because this entry is not
-        // in the file.
+        // The first entry of a fork names the origin. Do not count this entry, because it is not in
+        // the file.
         let appended_origin = if extension.already == 0 { destination.added() } else { 0 };
         let report = UnitReport {
             key: Some(destination.key),

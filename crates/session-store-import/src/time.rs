@@ -41,8 +41,8 @@ pub fn time_in(value: &Value) -> Option<SystemTime> {
 }
 
 /// A number below this limit is a time in seconds, and any other number is a time in milliseconds.
-/// In seconds the limit is in the year 5138, and in milliseconds in 1973, so real times are not
-/// confused.
+/// As a number of seconds, the limit is in the year 5138. As a number of milliseconds, it is in
+/// 1973. So times of real logs are not confused.
 const SECONDS_END: f64 = 1e11;
 /// The first time, in milliseconds, that does not fit in a UUID version 7.
 const MILLIS_END: f64 = (1_u64 << 48) as f64;

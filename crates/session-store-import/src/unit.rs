@@ -101,7 +101,7 @@ pub(crate) fn inspect_input(file: FoundFile, options: &Options) -> Inspected {
             unit.is_compressed = is_compressed;
             let candidate = Candidate::new(&unit.file.path, b"");
             // Use the first entry that names the session. Some programs write a few other entries
-            // before it.
+            // before that entry.
             let is_known = unit.format.name() != AnyJsonl.name();
             let naming = first.iter().find(|entry| is_known && session_in(entry).is_some());
             let naming = naming.or(first.first());

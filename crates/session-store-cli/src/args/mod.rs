@@ -203,8 +203,8 @@ pub(crate) enum Command {
     /// Without PATH, prints the logs that were found in the default directories of the known
     /// programs.
     ///
-    /// Exit status: 0 if the store has all entries of all logs; 1 if a log is in conflict, was
-    /// refused or failed, and the other logs were imported.
+    /// Exit status: 0 if no log is in conflict, was refused or failed; 1 if at least one is, while
+    /// the other logs were imported.
     #[command(
         after_help = IMPORT_EXAMPLES,
         override_usage = "session-store import [OPTIONS] <PATH>... <STORE>\n       \

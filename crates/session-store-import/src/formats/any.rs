@@ -19,9 +19,9 @@ use crate::time::time_of;
 /// 3. the field `sessionId` or `session_id` of the first entry, if it is a UUID,
 /// 4. the id that is derived from the name of the file and the first entry.
 ///
-/// The id of the segment is the last UUID in the name of the file. If the name contains no UUID, it
-/// is the derived id of item 4. A log keeps its ids when the log grows, and when its folder is
-/// moved.
+/// The id of the segment is the last UUID in the name of the file. If the name contains no UUID,
+/// the segment has the derived id of item 4. A log keeps its ids when the log grows, and when its
+/// folder is moved.
 #[derive(Clone, Copy, Debug)]
 pub struct AnyJsonl;
 
@@ -89,7 +89,7 @@ mod tests {
     const G: &str = "019a93b9-f380-7600-98ff-940e6b99603c";
     const SESSION: &str = r#"{"sessionId":"0ccf1a04-1b4c-43b6-8aa5-79e41db43a68"}"#;
 
-    /// An expected id of `None` means the derived id.
+    /// If the expected id is `None`, the log must have the derived id.
     #[rstest]
     #[case::one_id("/a/0ccf1a04-1b4c-43b6-8aa5-79e41db43a68.jsonl", "{}", Some(S), Some(S))]
     #[case::two_ids(

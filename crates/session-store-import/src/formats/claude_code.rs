@@ -26,8 +26,8 @@ use crate::time::time_in;
 ///
 /// The main log of a session is the segment with the id of the session. The id of any other segment
 /// is derived from the session and from the path of the file below `subagents`. In the layout of
-/// old versions, the path of a subagent's log does not contain the session. The first entry of the
-/// log names the session.
+/// old versions, the path of a subagent's log does not contain the session. The session is then
+/// read from the first entry of the log.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaudeCode;
 
@@ -113,8 +113,8 @@ impl Format for ClaudeCode {
 const MARKS: [&str; 5] =
     ["\"parentUuid\"", "\"leafUuid\"", "\"isSidechain\"", "\"sessionId\"", "\"snapshot\""];
 
-/// For a file below a folder `{session}/subagents`, returns the session and the path of the file
-/// below this folder. If several such folders are above the file, uses the nearest folder.
+/// Returns the session, and the path of the file below `{session}/subagents`, if the file is in
+/// such a folder. If several such folders are above the file, uses the nearest one.
 fn subagent_path(file: &Candidate<'_>) -> Option<(Uuid, String)> {
     let folders = file.folders();
     let at = (1..folders.len())

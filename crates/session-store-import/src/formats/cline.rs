@@ -14,7 +14,7 @@ use crate::environment::Environment;
 use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, Origin, as_uuid, derived_id};
 
-/// The tasks of Cline, an extension of VS Code and a command.
+/// The tasks of Cline, which is an extension of VS Code and also a command.
 ///
 /// ```text
 /// tasks/{time}/api_conversation_history.json              the messages of a task: one array
@@ -32,8 +32,8 @@ use crate::identity::{Identity, Origin, as_uuid, derived_id};
 #[derive(Clone, Copy, Debug)]
 pub struct Cline;
 
-/// The tasks of Roo Code, which began as a copy of Cline. Tasks have UUIDs. The name of an old task
-/// is a time instead. Such a task gets the same ids as a task of Cline with the same name.
+/// The tasks of Roo Code, which began as a copy of Cline. The name of a task is a UUID. The name of
+/// an old task is a time, and the task gets the same ids as a task of Cline with the same name.
 #[derive(Clone, Copy, Debug)]
 pub struct RooCode;
 

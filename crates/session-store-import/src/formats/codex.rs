@@ -65,8 +65,8 @@ impl Format for Codex {
         let named = first_id.or_else(|| field(&meta["id"]));
         let segment = last_id.or(named);
         let segment = segment.unwrap_or_else(|| derived_id(self.name(), first.as_json()));
-        // The name of an old log contains only the id of the log. The id of the thread is then in
-        // the first entry, and is usually the same id.
+        // The name of an old log contains only one id, that of the log. The id of the thread is
+        // then in the first entry, and is usually the same.
         let thread = match last_id {
             Some(_) => named,
             None => field(&meta["id"]).or(named),

@@ -112,7 +112,7 @@ fn trace_of(file: &Candidate<'_>) -> Option<Uuid> {
     as_uuid(file.stem("jsonl")?.strip_suffix(".trace")?)
 }
 
-/// Returns whether the file is in a folder `segments` of the newer form.
+/// Returns whether the file is in a folder `segments` of the newer layout.
 fn is_segments(file: &Candidate<'_>) -> bool {
     session_of_manifest(file).is_some()
 }

@@ -130,9 +130,9 @@ impl Format for OpenClaw {
             return Some(FileKind::Companion("indexes of sessions"));
         }
         let stem = log_stem(file.name())?;
-        // A copy of a log outside of OpenClaw's folders must have the same ids as the log. So such
-        // a copy is recognized by its name. A copy with the plain name `{session}.jsonl` is not
-        // recognized here but by the format of pi, which returns the same ids.
+        // If a log was copied out of OpenClaw's folders, the copy must have the same ids as the
+        // log. So the copy is recognized by its name. If the copy has the plain name
+        // `{session}.jsonl`, the format of pi recognizes it instead, and returns the same ids.
         let has_own_name = uuids_in(stem).next().is_some_and(|id| is_session(stem, id))
             && (as_uuid(stem).is_none() || file.stem("jsonl").is_none());
         let is_ours = is_placed && is_below_ours

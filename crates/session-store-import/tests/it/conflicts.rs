@@ -1,5 +1,5 @@
-//! Tests of files that differ from the stored log, with each option. The rows of the reports are
-//! the cases that `reports.rs` describes.
+//! Tests of files that differ from the stored log, with each value of `OnConflict`. The numbers of
+//! rows are explained in `reports.rs`.
 
 use rstest::rstest;
 use session_store_core::{SegmentKey, StoreExt};
@@ -102,7 +102,7 @@ fn a_log_that_is_behind_is_not_replaced() {
     assert_eq!(main_log(&logs), OLD);
 }
 
-/// Row 29 of the reports: an import salvaged a log, and the user repaired the log's file later.
+/// Row 29 of the reports: an import salvaged a damaged log. Later the user repaired the file.
 #[test]
 fn a_repaired_file_replaces_the_salvaged_log() {
     let mut logs = Logs::with(&[(FILE, "{\"n\":1}\n{\"n\":2\n{\"n\":3}\n")]);
@@ -129,8 +129,8 @@ fn a_log_whose_first_entry_changed_is_kept_whole_beside_the_old_one() {
     assert_eq!(logs.import().states(), [State::Unchanged]);
 }
 
-/// The first entry of a fork contains the index of the turn. The command `tree` and the agent crate
-/// read this index.
+/// The first entry of a fork contains the index of the turn at which it begins. The command `tree`
+/// and the agent crate read this index.
 #[rstest]
 #[case::own_layout(
     &format!("{S}/{S}.jsonl"),

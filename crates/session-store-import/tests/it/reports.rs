@@ -1,7 +1,7 @@
 //! Tests of the problems that users of other tools reported in public, with one case for each kind
 //! of problem.
 //!
-//! The numbers in the names of the cases only order the cases.
+//! Each kind of problem is a row with a number. The numbers only order the tests.
 
 use rstest::rstest;
 use session_store_import::State::{self, Conflict, Imported, Refused};
