@@ -34,8 +34,8 @@ struct Lines {
     panicked: bool,
 }
 
-/// A call that has started. If the call panics, this value is dropped without a call of
-/// [`end`](Self::end).
+/// A call that has started. If this value is dropped without a call of [`end`](Self::end), the call
+/// has panicked.
 #[must_use]
 pub(crate) struct StartedCall<'a> {
     call_log: &'a CallLog,

@@ -168,8 +168,8 @@ impl Check {
 
     fn result(&self, run: &Run<'_>) -> CheckResult {
         if !self.requires.is_empty() {
-            // Only an attempt shows whether a harness can damage a storage. The attempt is made on
-            // a second storage, which the check never opens.
+            // Only a trial shows whether a harness can damage a storage. So let it damage a second
+            // storage, which the check never opens.
             let storage = run.harness().fresh();
             let declared = Declared::by(&*storage.open()?);
             for requirement in self.requires {

@@ -29,8 +29,9 @@ pub trait Harness: Send + Sync + 'static {
     /// Returns a command for a helper process. The process must call [`serve`](crate::serve) with
     /// this harness.
     ///
-    /// Lines that the process prints itself must not start with the prefix of `serve`'s replies.
-    /// `conformance_tests!` implements this method for a test program.
+    /// The process can print lines of its own, such as those of a test program, if they do not
+    /// start with `{`. The replies of `serve` start with this character. `conformance_tests!`
+    /// implements this method for a test program.
     fn helper(&self) -> Option<Command> {
         None
     }

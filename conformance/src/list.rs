@@ -28,11 +28,11 @@ macro_rules! for_each_check {
                 e1_kept_by_reopening E1 [persistent];
                 /// a value becomes one entry on one line, even if the value contains line breaks
                 e2_values_become_one_line E2 [];
-                /// a value that is not an object is refused with Serde
+                /// a value that is not an object is refused with the error Serde
                 e2_only_objects_are_stored E2 [];
                 /// only white space with line breaks is removed from a text
                 e3_line_breaks_are_dropped E3 [];
-                /// a text that is not exactly one object is refused with the position
+                /// a text that is not exactly one object is refused; the error has the position
                 e3_anything_else_is_refused E3 [];
                 /// {} is an entry
                 e4_the_empty_object E4 [];
@@ -244,7 +244,7 @@ macro_rules! for_each_check {
                 l7_the_time_stays_without_changes L7 [times];
                 /// size and time are the same after reopening
                 l7_reopening_keeps_the_facts L7 [persistent];
-                /// list_infos returns the facts of every listed segment, in the order of listings
+                /// list_infos returns head, size and time of each listed segment, in listing order
                 l8_every_segment_is_listed L8 [];
                 /// list_infos in parts returns the same as in one call, for over 1,000 sessions
                 l8_parts_are_the_whole L8 [];
@@ -290,7 +290,7 @@ macro_rules! for_each_check {
                 t1_nothing_left_still_exists T1 [];
                 /// truncate past the end returns Corrupt with both numbers and changes nothing
                 t2_past_the_end_is_refused T2 [];
-                /// truncate compares with the current length, even if other handles changed the log
+                /// truncate uses the current length, even if other handles have changed the log
                 t2_the_current_length_counts T2 [];
                 /// truncate of an unknown segment returns NotFound and creates nothing
                 t3_unknown_is_not_found T3 [];
@@ -386,7 +386,7 @@ macro_rules! for_each_check {
                 h2_a_trace_is_no_segment H2 [conditional_append];
                 /// append_if returns the head right after its own append while other writers append
                 h2_the_returned_head_is_of_the_call H2 [conditional_append];
-                /// if a log is replaced after append_if, append_if does not return the new head
+                /// append_if never returns the head of a log that replaced the log after the append
                 h2_the_returned_head_is_not_of_a_later_log H2 [conditional_append, epoch];
                 /// an old head is a Conflict after truncate_if and growth to the old length
                 h4_regrown_after_truncate_if_is_a_conflict H4 [conditional_append, epoch];

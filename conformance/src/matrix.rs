@@ -67,9 +67,10 @@ macro_rules! conformance_matrix {
             panic!("the matrix has no case {case}");
         }
 
-        // Defines the function of one check. `[$check $need …]` has the words that can be skipped.
-        // The rules go through the cases, and in each case through the words and their facts. If
-        // the case skips one of the words, the case is ignored. Otherwise the case runs.
+        // Defines the function of one check. `[$check $need …]` has the names that a `skip` line
+        // can have: the id of the check, and its requirements. For each case, the rules compare
+        // these names, and the facts of the requirements, with the case's `skip` lines. If a name
+        // is skipped, the case is ignored. Otherwise the case runs.
         macro_rules! check_in_cases {
             $($((
                 @ $case [$skip $d($d rest:ident)*]

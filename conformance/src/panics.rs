@@ -1,5 +1,5 @@
 //! Panics of the store. A report has the place of each panic, so only the first panic at a place is
-//! printed with its backtrace. Without that, an unfinished store would print a backtrace for each
+//! printed with its backtrace. Otherwise an unfinished store would print a backtrace for each
 //! check.
 
 use std::cell::{Cell, RefCell};
@@ -27,8 +27,8 @@ pub(crate) fn end_call() -> Option<String> {
     PLACE.take()
 }
 
-/// Installs a panic hook. The hook passes each panic on to the previous hook, except further panics
-/// of the store at the same place.
+/// Installs a panic hook. The hook passes each panic on to the previous hook. If the store panics
+/// again at the same place, the hook does nothing.
 pub(crate) fn print_each_place_once() {
     static INSTALLED: Once = Once::new();
     static PRINTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

@@ -27,7 +27,7 @@ pub fn start_process(mut helper: Command) -> io::Result<RemoteStore> {
     Ok(store.with_reported_starts())
 }
 
-/// Serves the calls of a check in another process until that process ends.
+/// Serves the calls of a check that runs in another process, until that other process ends.
 ///
 /// The command of [`Harness::helper`] must call this function. The function reads standard input
 /// and prints to standard output. In a process that no check has started, the function returns at

@@ -10,7 +10,7 @@ use crate::all_checks::all_checks;
 use crate::check::{Check, Outcome};
 use crate::harness::Harness;
 
-/// Runs every check whose id contains `filter`, and in the same way the comparison with a model.
+/// Runs every check whose id contains `filter`. The comparison with a model counts as a check here.
 /// Each check runs on a fresh storage. An empty filter selects everything.
 ///
 /// The function returns even if the store or the harness panics or hangs. So a program can test its

@@ -48,10 +48,11 @@ pub enum Requirement {
     Files,
 }
 
-/// The name in the place of a fact, if a requirement follows from no fact.
+/// The name that stands for the fact of a requirement that no fact covers.
 const NO_FACT: &str = "no_fact";
 
-/// A fact from which several requirements follow.
+/// A fact about a store or a harness, such as `only_open`: `skip` accepts its name in the place of
+/// several requirements that are not met.
 struct Fact {
     name: &'static str,
     meaning: &'static str,

@@ -23,13 +23,15 @@ use crate::requirement::Requirement;
 /// fails. The test `every_skip_is_needed` fails if a listed requirement is met or a listed check
 /// passes.
 ///
-/// Two names are facts. A fact covers all requirements that follow from it. Each of the other names
-/// is one [`Requirement`](crate::Requirement).
+/// A name under `skip` is the id of a check, a fact or a [`Requirement`](crate::Requirement). A
+/// fact covers several requirements. There are two facts:
 ///
 /// - `base_level`: the store has only the nine required methods. This fact covers the guarantees
 ///   and the other abilities of a store.
 /// - `only_open`: the harness only opens handles in this process. This fact covers the methods of
 ///   [`Storage`](crate::Storage).
+///
+/// The requirements are:
 ///
 /// - Guarantees that a store declares: `persistent`, `multi_process`, `epoch`, `atomic_batch`.
 ///   `own_batches` is met by `atomic_batch` or `conditional_append`. Operations cannot be skipped,

@@ -92,8 +92,8 @@ pub(crate) fn write_while_reading(
             Ok(())
         });
         let _flag = SetOnDrop(read_ended);
-        // On a busy machine the second thread can start late. Most reads would then be over before
-        // the first write.
+        // Wait for the second thread, because on a busy machine it can start late. Most reads would
+        // then be over before the first write.
         yield_while(|| !is_started.load(SeqCst));
         loop {
             catch_up_while(|| {

@@ -29,9 +29,9 @@ const OTHERS: [(&str, &[&str]); 5] = [
     ("session-store-redis", &["", "tls"]),
 ];
 
-/// Compiles every pair of features of the facade, and each feature of the other crates alone. A
-/// conflict is nearly always between two features. To compile all sets of features would take a
-/// thousand times as long.
+/// Compiles every pair of features of the facade, and each feature of the other crates alone. Pairs
+/// are enough, because a conflict is nearly always between two features. To compile all sets of
+/// features would take a thousand times as long.
 pub(crate) fn run(shell: &Shell) -> Done {
     for (index, first) in FACADE.iter().enumerate() {
         for second in &FACADE[index + 1..] {

@@ -82,7 +82,7 @@ pub(crate) fn ensure(shell: &Shell) -> Done {
         eprintln!("the tests need {package}: {purpose}");
     }
     install(shell, &packages)?;
-    // Fails if the version of the distribution is too old.
+    // This also fails if the installed version is too old.
     if find_missing(shell)?.is_empty() {
         return Ok(());
     }

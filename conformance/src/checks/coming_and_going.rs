@@ -22,7 +22,7 @@ fn spread(number: usize) -> Uuid {
 }
 
 /// Lets `write` create and delete one item after another. Each item sorts between two items that
-/// stay. `read` runs meanwhile with the ids that stay.
+/// stay. Meanwhile calls `read` repeatedly with the ids that stay.
 fn list_while_others_go(
     run: &Run<'_>,
     key: fn(TestLog<'_>, usize) -> SegmentKey,
@@ -154,7 +154,7 @@ pub(crate) fn d1_conditions_start_again(run: &Run<'_>) -> CheckResult {
     let append = |log: TestLog<'_>| log.append_if(None, &numbered(7..9)).map(drop);
     starts_again(run, "append_if", append, &numbered(7..9))?;
     starts_again(run, "append_if of nothing", |log| log.append_if(None, &[]).map(drop), &[])?;
-    // A head of a deleted segment is not the head of an unknown segment.
+    // With the head of the deleted segment, `append_if` must fail: the segment has no head now.
     let store = run.open()?;
     for entries in [numbered(0..3), Vec::new()] {
         let log = TestLog::new(&store);

@@ -1,5 +1,5 @@
-//! Checks of the contract on a full disk. The checks simulate the full disk by a process that
-//! cannot write files past a limit, because its writes fail in the same way.
+//! Checks of the contract on a full disk. The checks simulate a full disk with a process that
+//! cannot write files past a size limit. Its writes fail as writes to a full disk do.
 
 use std::slice;
 

@@ -1,6 +1,7 @@
 //! Checks of histories: several threads or processes write, truncate and read one log at the same
-//! time. The results must be linearizable. This means that an order of the calls agrees with their
-//! times, and that calls one after the other, in this order, would return the same results.
+//! time. The results must be linearizable. This means that the calls can be put into an order with
+//! two properties. The order agrees with the times of the calls. If the calls ran one after the
+//! other in this order, they would return the same results.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -85,7 +86,7 @@ fn read_and_count(log: &ObservedLog<'_>) -> CheckResult {
 fn step(log: &ObservedLog<'_>, thread: usize, n: usize, cut: Option<Cut>) -> CheckResult {
     thread::yield_now();
     match (thread, cut) {
-        // The time of a read grows with the log, so most steps only count.
+        // The time of a read grows with the log, so most steps only count the entries.
         (0, _) if n.is_multiple_of(3) => read_and_count(log)?,
         (0, _) => _ = log.count()?,
         // A truncate past the end is refused and changes nothing, so its result does not matter.

@@ -1,5 +1,5 @@
 //! Checks of the contract after the process of a writer was killed: every acknowledged change is
-//! stored. The interrupted call was made as a whole or not at all.
+//! stored. The interrupted call took effect as a whole or not at all.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,9 +36,9 @@ const LATE: Duration = Duration::from_millis(20);
 /// opened, and the time after the start of this call.
 type KillPoint = (usize, Duration);
 
-/// Returns a moment for a kill in one of the first calls. Each of these calls has two rounds, with
-/// two of three delays. The delays end within a fast call, after a fast call, and within a slow
-/// call.
+/// Returns a moment for a kill in one of the first calls. There are two rounds for each of these
+/// calls, with two of three delays. The first delay ends within a fast call, the second after a
+/// fast call, and the third within a slow call.
 fn kill_point(round: usize, random: &mut Random) -> KillPoint {
     const CALLS: usize = ROUNDS / 2;
     let delay = match (round + round / CALLS) % 3 {
@@ -294,7 +294,8 @@ fn with_traces(store: &RecordingStore, segments: usize) -> Result<Vec<SegmentKey
     (0..segments).map(one).collect()
 }
 
-/// Fails unless the segment has its three entries, or neither a log nor a trace.
+/// Fails unless the segment has its three entries, or neither a log nor a trace. If `is_untouched`,
+/// no call was deleting the segment, so it must have its entries.
 fn must_be_whole_or_gone(log: TestLog<'_>, is_untouched: bool) -> CheckResult {
     let has_traces = log.store().capabilities().has(Capability::ReadTraces);
     if log.exists()? {

@@ -161,8 +161,8 @@ pub(crate) fn l3_a_pod_is_no_session(run: &Run<'_>) -> CheckResult {
     ensure_eq(&log.lookup()?, &None, "the session that a pod points to")
 }
 
-/// Writes files of other programs into the storage of a segment. If the log is a file, also writes
-/// some beside the log. Returns the paths of the files.
+/// Writes files, as other programs could, into the folder of the storage. If the log of the segment
+/// is a file, also writes some beside the log. Returns the paths of the files.
 fn write_strays(run: &Run<'_>, key: SegmentKey) -> Result<Vec<PathBuf>, CheckError> {
     let folder = run.folder()?;
     let mut strays = vec![folder.join("notes.txt"), folder.join(".DS_Store")];

@@ -85,7 +85,8 @@ fn returns_its_own_head(
             let log = log.through(&handles[writer]);
             if writer == 0 {
                 for n in 0..MOST_APPENDS {
-                    // Otherwise a fast writer could make all its appends before the first change.
+                    // Wait if the writer is far ahead. Otherwise a fast writer could make all its
+                    // appends before the first change.
                     catch_up_while(|| n > PACE * tries.load(SeqCst) && !done.load(SeqCst));
                     log.append(&signed(9, n, 0))?;
                     if done.load(SeqCst) {
@@ -133,7 +134,7 @@ pub(crate) fn h2_the_returned_head_is_not_of_a_later_log(run: &Run<'_>) -> Check
         must_conflict(result, Some(returned), Some(now))
     };
 
-    // Without a race, the log is certainly replaced after the append.
+    // First do it without a race, so that the log is certainly replaced after the append.
     let log = TestLog::with(&handles[0], &numbered(0..2))?;
     let returned = log.append_if(log.head()?, &numbered(2..4))?;
     log.through(&handles[1]).create(&replaced)?;

@@ -1,7 +1,7 @@
 //! Decides whether a history is linearizable. A history is a list of calls with their start, their
 //! end and their result. A history is linearizable if its calls have an order with two properties.
-//! The order agrees with the times of the calls. Calls that run one after the other, in this order,
-//! would return the same results.
+//! The order agrees with the times of the calls. If the calls ran one after the other in this
+//! order, they would return the same results.
 //!
 //! The [contract](session_store_core::contract) promises this for concurrent appends, reads, counts
 //! and truncates. An entry is stored once if its append was acknowledged, never if the append was
@@ -11,9 +11,9 @@
 //!
 //! The search visits states. A state is the set of the calls that have taken effect, together with
 //! the log after them. Two facts keep the number of states small:
-//! - An entry never moves in the log. If only one call wrote an entry, and a read shows this entry,
-//!   then the log just before the entry was written is known: the entries that precede the entry in
-//!   the read.
+//! - An entry never moves in the log. Suppose that only one call wrote an entry, and that a read
+//!   shows this entry. Then the log just before the entry was written is known: it consists of the
+//!   entries that precede the entry in the read.
 //! - Entries that no read shows cannot be distinguished, so the search treats them as equal.
 
 mod explanation;
@@ -35,8 +35,8 @@ type EntryNumber = u32;
 const UNSEEN: EntryNumber = 0;
 
 /// The maximum number of states that the search visits. The histories of this kit need a few
-/// thousand states. The search can take exponential time, so it ends without a decision after this
-/// number of states.
+/// thousand states. The search can take exponential time, so it gives up after this number of
+/// states.
 const MOST_STATES: usize = 2_000_000;
 
 /// The largest number of calls in each list of an error message. One list has the last calls that

@@ -102,8 +102,8 @@ fn a_store_with_only_the_required_methods_passes() {
     assert!(run, "checks of operations must run and require Unsupported: {not_run:?}");
 }
 
-/// A store whose head changes with each append, without epochs. A server that can lose acknowledged
-/// entries needs such heads.
+/// A store without epochs, whose head has a new token after each append. A server that can lose
+/// acknowledged entries needs such heads.
 struct HeadsOfTheLastEntry {
     inner: Arc<Inner>,
 }
@@ -321,7 +321,7 @@ fn a_store_with_a_validated_cache_passes() {
     assert!(report.is_success(), "{report}");
 }
 
-/// A store that appends a batch entry by entry. A lock excludes other writers meanwhile.
+/// A store that appends a batch entry by entry. During the batch, a lock excludes other writers.
 struct OneByOne {
     inner: Arc<Inner>,
     writers: Mutex<()>,

@@ -7,8 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-/// The longest pause of a call, long enough for a busy machine. Most pauses are shorter, because a
-/// pause also ends when no other thread can make a call.
+/// The longest pause of a call. It is long enough for a busy machine. Most pauses are shorter,
+/// because a pause also ends when no other thread can make a call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct CallTracker {

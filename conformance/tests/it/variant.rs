@@ -33,8 +33,8 @@ impl Inner {
     /// Returns the capabilities of a store over this storage.
     ///
     /// The storage outlives its handles, so the store is persistent. The store also declares
-    /// `multi_process`, so that the checks of this capability run. Threads take the place of
-    /// processes there.
+    /// `multi_process`, so that the checks of this capability run. In these checks, threads take
+    /// the place of processes.
     pub(crate) fn declared(&self) -> Capabilities {
         self.capabilities().with(Capability::Persistent).with(Capability::MultiProcess)
     }

@@ -13,7 +13,7 @@ use xshell::{Shell, cmd};
 
 use crate::{Done, requirements};
 
-/// The backends, by the end of the names of their crates.
+/// The backends. Each name is the last part of the name of a crate.
 const BACKENDS: [&str; 5] = ["fs", "memory", "postgres", "redis", "sqlite"];
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;

@@ -37,8 +37,8 @@ fn broken_links(page: &File, files: &[File]) -> Vec<Fault> {
     faults
 }
 
-/// Returns the links in a line of Markdown: the text if it is code, and the target without its
-/// fragment.
+/// Returns the links in a line of Markdown. Each item is the text of the link, if the text is code,
+/// and the target of the link without its fragment.
 fn links(line: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
     let parts: Vec<&str> = line.split("](").collect();
     let links: Vec<_> = parts

@@ -59,8 +59,8 @@ impl Crate {
         self.exports.extend(references.exports);
     }
 
-    /// Returns the modules that a module refers to. References between a module and the folder
-    /// around it do not count, because the two belong together.
+    /// Returns the modules that a module refers to. References between a module and the modules
+    /// above or below it do not count, because these belong together.
     fn targets<'a>(&'a self, module: &'a Module) -> impl Iterator<Item = &'a Module> {
         let paths = self.modules.get(module).into_iter().flatten();
         let targets = paths.filter_map(|path| self.target(path));
@@ -162,8 +162,8 @@ impl References {
 
 impl<'a> Visit<'a> for References {
     fn visit_item_mod(&mut self, item: &'a ItemMod) {
-        // A module with a condition is taken for the tests of the file, which can refer to
-        // anything.
+        // A module with a `cfg` attribute is assumed to contain the tests of the file, which can
+        // refer to anything.
         let is_test = item.attrs.iter().any(|attribute| attribute.path().is_ident("cfg"));
         if !is_test {
             visit::visit_item_mod(self, item);

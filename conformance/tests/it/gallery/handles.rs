@@ -151,7 +151,7 @@ broken! {
 }
 
 broken! {
-    /// Locks a mutex while it calls the caller's closure. A panic there poisons the mutex.
+    /// Locks a mutex while it calls the caller's closure. A panic in the closure poisons the mutex.
     a_closure_poisons_it in shared {
         fn read_page_matching(
             &self,

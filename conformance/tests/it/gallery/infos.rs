@@ -220,7 +220,7 @@ broken! {
 }
 
 broken! {
-    /// list_infos returns nothing if the session before the start does not exist.
+    /// list_infos returns nothing if no session has the id after which the list starts.
     the_start_must_exist in shared {
         fn list_infos(&self, options: &ListOptions) -> Result<Vec<(SegmentKey, SegmentInfo)>> {
             let sessions = self.inner.list_sessions()?;

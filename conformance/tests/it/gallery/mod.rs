@@ -1,10 +1,12 @@
 //! Stores that are broken on purpose. Each store must fail exactly the checks in its list.
 //!
-//! If a check fails without being in the list, the check is wrong. A check that never fails is
-//! useless. The tests run only the listed checks, because all checks over all stores take minutes.
-//! `cargo xtask conformance` runs all checks.
+//! If a check fails that is not in the list of the store, the check or the list is wrong. The
+//! stores show that the checks can fail, because a check that never fails is useless. The tests run
+//! only the listed checks, because all checks over all stores take minutes. `cargo xtask
+//! conformance` runs all checks.
 //!
-//! The sets of checks must not depend on the schedule of threads and processes. For that:
+//! The set of checks that a store fails must not depend on the schedule of threads and processes.
+//! Two rules ensure this:
 //! - A flaw that needs a race is forced: the store pauses in the middle of a call until another
 //!   thread or process has seen or changed its state.
 //! - If other checks would catch a flaw only in some schedules, the flaw is limited to certain

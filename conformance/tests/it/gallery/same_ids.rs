@@ -12,8 +12,8 @@ use crate::variant::{Inner, Result};
 
 /// Returns the session that a lookup finds, or the given one.
 fn first_holder(inner: &Inner, s: SessionId, g: SegmentId) -> Result<SessionId> {
-    // Without the segment in the given session, use the given session, so that the call fails as
-    // usual.
+    // If the given session does not have the segment, return the given session, so that the call
+    // fails as usual.
     Ok(if inner.exists(s, g)? { inner.lookup_session_of(g)?.unwrap_or(s) } else { s })
 }
 

@@ -30,9 +30,9 @@ pub(super) fn stay_half_written(times: u32) {
     }
 }
 
-/// Returns whether no other thread can make a call. This is the case in the thread of the check,
-/// because this thread only waits while the threads that it started run. The test harness names
-/// this thread. The other threads have no name.
+/// Returns whether no other thread can make a call. This is true in the thread of the check,
+/// because this thread only waits while the threads that it started run. The test harness gives
+/// this thread a name, and the other threads have none.
 fn is_alone() -> bool {
     thread::current().name().is_some() && !in_another_process()
 }
@@ -50,7 +50,7 @@ impl Pauses {
         Self { journal: root.join(".pauses"), in_vain: AtomicBool::new(false) }
     }
 
-    /// Pauses until another thread or process has changed `file`, until it pauses too, or until the
+    /// Pauses until another thread or process has changed `file` or pauses too, or until the
     /// longest pause is over.
     pub(super) fn wait_for_others(&self, file: &Path) -> io::Result<()> {
         if is_alone() {
