@@ -18,7 +18,7 @@ pub(crate) struct Logs<'a> {
     session: SessionId,
     logs: [SegmentId; 4],
     sizes: [usize; 4],
-    /// The entry that each truncation removes and that is then appended again.
+    /// The last entry. Each truncation removes this entry, and then it is appended again.
     last: LogEntry,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Logs<'a> {
         Ok(Series { what, sizes: self.sizes, operations: REPEATS, times })
     }
 
-    /// Truncates the log by one entry. The time does not include appending it again.
+    /// Truncates the log by one entry. The time does not include appending the entry again.
     fn truncations(&self, log: SegmentId) -> Fallible<Duration> {
         let entries = self.store.read_entry_count(self.session, log)?;
         let mut time = Duration::ZERO;

@@ -7,10 +7,12 @@ use session_store_core::{LogEntry, SegmentRef, Store};
 
 use crate::{Done, Fallible};
 
-/// Sizes of lines in bytes, and the number of lines of about each size.
+/// A histogram of real logs: the size of a line in bytes, and the number of lines of about this
+/// size.
 ///
-/// Measured on 2026-11-22 over 13,849 lines in 27 logs of three agents. Each size is the mean of
-/// the sizes between two powers of the square root of two.
+/// Measured on 2026-11-22 over 13,849 lines in 27 logs of three agents. The limits between two
+/// sizes are powers of the square root of two. Each size is the mean of the lines between two
+/// limits.
 const SIZES: [(usize, usize); 23] = [
     (48, 1),
     (86, 2388),

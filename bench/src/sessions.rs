@@ -90,7 +90,7 @@ impl<B: HasStore> StoreWithSessions<B> {
         Ok(Self { size, setup, some })
     }
 
-    /// Calls the operation for [`REPEATS`] sessions of the sample.
+    /// Calls the operation [`REPEATS`] times, each time for the next session of the sample.
     pub(crate) fn each(
         &self,
         operation: impl Fn(SessionId, SegmentId) -> Done,
@@ -99,7 +99,8 @@ impl<B: HasStore> StoreWithSessions<B> {
         timed(|| all.copied().try_for_each(|(session, segment)| operation(session, segment)))
     }
 
-    /// Truncates segments of the sample by one entry. The time does not include appending it again.
+    /// Truncates segments of the sample by one entry. The time does not include appending the entry
+    /// again.
     fn truncations(&self, last: &LogEntry) -> Fallible<Duration> {
         let mut time = Duration::ZERO;
         let store = self.setup.store();

@@ -48,7 +48,7 @@ pub enum Requirement {
     Files,
 }
 
-/// The name that stands for the fact of a requirement that no fact covers.
+/// The name in the place of a fact, for a requirement that no fact covers.
 const NO_FACT: &str = "no_fact";
 
 /// A fact about a store or a harness, such as `only_open`: `skip` accepts its name in the place of

@@ -251,8 +251,8 @@ mod tests {
         assert_eq!(found(line), expected);
     }
 
-    /// A search that starts the parser at every brace would take an hour for each of these lines,
-    /// because each parse ends only at the place of the fault.
+    /// A search that starts the parser at every brace would take an hour for each of these lines.
+    /// Each parse would read up to the place of the fault.
     #[rstest]
     #[case::incomplete(b"", "an incomplete record")]
     #[case::incomplete_after_junk(b"x", "text that is not a JSON object")]

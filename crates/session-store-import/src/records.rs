@@ -79,8 +79,8 @@ pub struct SalvagedLine {
 pub enum Action {
     /// The line was split into several records.
     ///
-    /// If a neighboring line contains the same record, the record is stored twice and the report
-    /// names both lines, because only the user can know whether the second copy is superfluous.
+    /// If a neighboring line contains the same record, the record is stored twice, and the report
+    /// names both lines. Only the user can know whether the second copy is superfluous.
     #[serde(rename = "welded")]
     Split {
         /// The number of records.
@@ -155,9 +155,9 @@ pub struct Records<R> {
     max_line: usize,
     line: usize,
     bytes: Vec<u8>,
-    /// Lines that were already read, because they could have been the rest of an incomplete record.
-    /// They turned out not to be. These lines are not joined to each other again, so that each line
-    /// is parsed at most twice.
+    /// Lines that were already read to find the rest of an incomplete record, but do not complete
+    /// it. These lines are not joined to each other again, so that each line is parsed at most
+    /// twice.
     pending: VecDeque<Vec<u8>>,
     ready: VecDeque<LogEntry>,
     ended: bool,

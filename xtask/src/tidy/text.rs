@@ -36,8 +36,8 @@ pub(super) fn faults(file: &File) -> Vec<Fault> {
     faults
 }
 
-/// Finds a module with submodules in a folder beside its file. The file must be `mod.rs` in this
-/// folder.
+/// Reports a file `a.rs` beside a folder `a` with the submodules of the file. The file must be
+/// `a/mod.rs`.
 pub(super) fn beside_its_folder(file: &File, files: &[File]) -> Option<Fault> {
     let folder = format!("{}/", file.path.strip_suffix(".rs")?);
     let has_folder = files.iter().any(|other| other.path.starts_with(&folder));

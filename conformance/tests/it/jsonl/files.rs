@@ -164,7 +164,8 @@ impl JsonlStore {
             stay_half_written(10);
             file.write_all(bytes)?;
         } else {
-            // No listing takes this name for a segment, even with a flaw.
+            // This name begins with a dot, so that no listing shows the file as a segment, even in
+            // a store with a flaw.
             let new = path.with_file_name(format!(".{}", key.segment_id));
             let written = fs::write(&new, bytes);
             let moved = written.and_then(|()| fs::rename(&new, path));

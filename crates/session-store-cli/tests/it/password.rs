@@ -63,7 +63,7 @@ fn a_password_is_typed_on_the_terminal_and_not_shown() {
     let server = server(PASSWORD);
     let url = create_store(&server, PASSWORD);
     let store = env!("CARGO_BIN_EXE_session-store");
-    // The program script runs a command on a terminal of its own.
+    // The program `script` runs a command on a terminal of its own.
     let command = format!("{store} exists --ask-password {url} {SEGMENT}");
     let mut script = Command::new("script");
     script.args(["-qec", &command, "/dev/null"]);
