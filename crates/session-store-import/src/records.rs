@@ -362,8 +362,7 @@ impl Nesting {
 fn is_unfinished(text: &[u8]) -> bool {
     let text = match std::str::from_utf8(text) {
         Ok(text) => text,
-        // The text is valid UTF-8 up to its end, which is in the middle of a character of several
-        // bytes.
+        // The text can end in the middle of a character that has several bytes.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default()
         }
