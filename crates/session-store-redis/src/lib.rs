@@ -55,8 +55,7 @@
 //! | `P:{xx}:trace:SESSION:SEGMENT` | list | the trace of the segment |
 //! | `P:{xx}:traces:SESSION` | sorted set | the segments of the session that have a trace |
 //! | `P:{xx}:quarantine:SESSION:SEGMENT` | list | the texts that a repair moved out of the log and the trace |
-//! | `P:{xx}:holders:SEGMENT` | set | the sessions that may hold the segment; all sessions that
-//! hold it are in the set |
+//! | `P:{xx}:holders:SEGMENT` | set | the sessions that may hold the segment; all sessions that hold it are in the set |
 //! | `P:{xx}:writer:TOKEN` | string | the last change of a writer; expires |
 //! | `P:{xx}:staging:TOKEN` | list | the entries of a batch that is too large for one call; expires |
 //! | `P:{pods}:pods` | hash | the pods by name |

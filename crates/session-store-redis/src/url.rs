@@ -26,8 +26,7 @@ const SENTINEL_PORT: u16 = 26379;
 /// | option | value |
 /// |---|---|
 /// | `prefix=TEXT` | the prefix of all keys |
-/// | `sentinel_password=PASSWORD` | the password for the Sentinels; without it, the client does not
-/// log in to them |
+/// | `sentinel_password=PASSWORD` | the password for the Sentinels; without it, the client does not log in to them |
 /// | `sentinel_username=USER` | the user for the Sentinels |
 ///
 /// `Display` and `Debug` omit passwords. A password that is not in the text of the URL can be set
