@@ -30,7 +30,7 @@ pub enum Operation {
     Delete,
     /// The entries that were read, or `None` if the segment did not exist.
     Read(Option<Vec<LogEntry>>),
-    /// The entries that were counted, or `None` if the segment did not exist.
+    /// The returned number of entries, or `None` if the segment did not exist.
     Count(Option<usize>),
 }
 

@@ -101,7 +101,8 @@ pub(crate) fn write_while_reading(
                 reads.load(SeqCst) > most && !write_ended.load(SeqCst)
             });
             let last = write_ended.load(SeqCst);
-            // Count the read before it begins, so that the writer writes while the reader reads.
+            // Count the read before it begins. The writer then starts its next writes during the
+            // read.
             reads.fetch_add(1, SeqCst);
             read()?;
             thread::yield_now();

@@ -22,7 +22,7 @@ use crate::threads::write_while_reading;
 /// change. Clocks of file systems advance every few milliseconds.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
-/// The longest time in which a clock must have advanced. Some clocks count whole seconds.
+/// The time limit within which the recorded time must advance. Some clocks count whole seconds.
 const CLOCK_LIMIT: Duration = Duration::from_secs(5);
 
 fn known_info(log: TestLog<'_>) -> Result<SegmentInfo> {

@@ -52,8 +52,8 @@ impl Threads {
         }
     }
 
-    /// Returns whether `thread` must stay paused: it still waits for calls, and another thread can
-    /// make a call.
+    /// Returns whether `thread` must stay paused. This is true if its pause still waits for calls,
+    /// and another thread can make a call.
     fn must_stay_paused(&self, thread: ThreadId, owner: ThreadId) -> bool {
         let own = self.paused.iter().find(|pause| pause.thread == thread);
         let others = self.active.iter().any(|&other| other != thread);
@@ -105,8 +105,8 @@ impl CallTracker {
         let thread = thread::current().id();
         let mut threads = self.threads();
         if !threads.paused.is_empty() {
-            // Two threads are in the middle of a call. This is the race for which each of them
-            // waits.
+            // Two threads are now in the middle of a call. This is the race that the pauses are
+            // for, so end all pauses.
             threads.paused.iter_mut().for_each(|pause| pause.calls = 0);
             self.changed.notify_all();
             return;

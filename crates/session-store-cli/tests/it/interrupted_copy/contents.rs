@@ -77,8 +77,8 @@ impl Contents {
         self.logs.iter().filter_map(|log| count(store, log).ok()).sum()
     }
 
-    /// Asserts that every segment of a store is a segment of these contents. Its log and its trace
-    /// must be prefixes of the log and the trace in these contents.
+    /// Asserts that every segment of a store is a segment of these contents. The log and the trace
+    /// of each segment must be prefixes of the log and the trace in these contents.
     ///
     /// This must hold after each interrupted copy. The store can be missing, because the copying
     /// program can be killed before it creates the store.
@@ -126,8 +126,8 @@ fn fill_segment(store: &OpenStore, session: SessionId, number: usize) {
     }
 }
 
-/// The destination of a copy. The copying program creates it while the test watches, so it is
-/// opened as soon as it exists.
+/// The destination of a copy. The copying program creates the destination while the test watches,
+/// so the test opens the destination as soon as it exists.
 pub(super) struct Destination {
     url: String,
     store: Option<OpenStore>,
