@@ -133,11 +133,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<LogEntry>, StoreError> {
 impl Logs for Files {
     fn load(&self, key: SegmentKey) -> Result<Option<Vec<LogEntry>>, StoreError> {
         let _lock = self.lock()?;
-        let bytes = self.read(key)?;
-        // An empty file is a log without entries, but a file with only an incomplete line counts as
-        // no log.
-        let visible = bytes.filter(|bytes| bytes.is_empty() || end_of_lines(bytes) > 0);
-        visible.map(|bytes| parse(&bytes)).transpose()
+        self.read(key)?.map(|bytes| parse(&bytes)).transpose()
     }
 
     fn change(&self, key: SegmentKey, edit: &Edit<'_>) -> Result<Option<usize>, StoreError> {
