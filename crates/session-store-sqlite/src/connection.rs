@@ -102,8 +102,8 @@ impl ConnectionSettings {
     /// Opens the only connection of a bulk load. An empty database becomes a store.
     ///
     /// The journal in memory makes it possible to roll a change back. A crash or an error of the
-    /// disk can leave the file corrupt. The cache is large, so that pages that change often are
-    /// written less often.
+    /// disk can leave the file corrupt. The cache is large, so that SQLite rarely reads a page
+    /// again and rarely writes a page before the commit.
     #[cfg(unix)]
     pub(crate) fn open_bulk(&self) -> Result<Connection> {
         let mut connection = self.connect()?;
@@ -154,9 +154,8 @@ pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Switches off everything in a schema that can change the effect of a store's statements.
 ///
-/// Another program may have written the database. The database can then have views, CHECK
-/// constraints that call functions, and triggers that delete appended rows. A store never creates
-/// any of these.
+/// The database can come from another program. It can then have views, CHECK constraints that call
+/// functions, and triggers that delete appended rows. A store never creates any of these.
 pub(crate) fn distrust_schema(connection: &Connection) -> rusqlite::Result<()> {
     use DbConfig as Config;
     for (config, value) in [

@@ -25,8 +25,8 @@ use crate::transaction::is_in_transaction;
 use crate::wal_check::{self, FirstPage, WalStamp};
 use crate::wal_length::WalLength;
 
-/// A read of a changing file is repeated until the file no longer changes. The longest time for
-/// this is the longer of this time and the busy timeout.
+/// A read of a changing file is repeated until the file no longer changes, at most for this time or
+/// for the busy timeout, whichever is longer.
 const LONGEST_UNSETTLED: Duration = Duration::from_millis(500);
 
 /// One open database.

@@ -60,10 +60,11 @@ impl SqliteOptions {
     /// - A read does not wait for changes. A read only waits while the first connection opens the
     ///   database, and while the last connection closes it.
     ///
-    /// There is one exception, which does not depend on this timeout. When the write-ahead log has
-    /// become long (64 MiB), the handle truncates it after a change. For this, the change waits
-    /// until the reads in progress of this handle have ended, and up to one second for the reads of
-    /// other handles. New reads of this handle wait until the log is truncated.
+    /// There is one exception. When the write-ahead log has become long (64 MiB), the handle
+    /// truncates it after a change. Before that, the change waits without a limit for the reads in
+    /// progress of this handle. For the reads of other handles, the change waits up to one second,
+    /// or up to this timeout if it is shorter. New reads of this handle wait until the log is
+    /// truncated.
     #[must_use]
     pub const fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout;

@@ -81,8 +81,9 @@ impl Database {
         if !writer.is_in_transaction() {
             return output;
         }
-        // A change that failed joins the group too, because it may have failed because of an
-        // earlier change of the group. Its error is true only if that change is committed.
+        // A change that failed waits for the commit of the group too. An earlier change of the
+        // group may be the cause of its error, and the error is right only if that earlier change
+        // is committed.
         let joined = arrival.join();
         drop(writer);
         let commit = |mut writer: MutexGuard<'_, _>| self.commit(&mut writer).map_err(Arc::new);
@@ -98,8 +99,9 @@ impl Database {
         }
     }
 
-    /// Runs `change` in the open transaction, or begins a transaction first. The transaction stays
-    /// open. A change that fails is undone, and a transaction that was begun for it is rolled back.
+    /// Runs `change` in the open transaction. If no transaction is open, begins one, and leaves it
+    /// open after the change. A change that fails is undone. If a transaction was begun for it,
+    /// that transaction is rolled back.
     fn change<T>(
         &self,
         writer: &mut Writer,
