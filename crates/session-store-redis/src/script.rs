@@ -49,7 +49,7 @@ programs! {
     PUT_POD = "", ["lua/once.lua", "lua/put_pod.lua"];
     /// Deletes a pod. Must also run on a server that is out of memory.
     DELETE_POD = " flags=allow-oom", ["lua/once.lua", "lua/delete_pod.lua"];
-    /// Reads which keys of segments exist, and which lists name them.
+    /// Reads which keys of segments exist, and which lists contain the segments.
     READ_SEGMENTS = " flags=no-writes", ["lua/read_segments.lua"];
     /// Reads which sessions have a list of segments, and which are in the list of sessions.
     READ_SESSIONS = " flags=no-writes", ["lua/read_sessions.lua"];

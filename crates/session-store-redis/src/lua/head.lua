@@ -18,7 +18,7 @@ local function head_of(count, stamp)
 end
 
 -- Returns the metadata of a log: head, number of entries and epoch, and the size in bytes if it is
--- known. Calls that only read parse the same fields in metadata.rs.
+-- known. For calls that only read, the client parses the same fields (metadata.rs).
 --
 -- The field "info" holds the size, the time, and the stamp of the change that wrote them. Handles
 -- of an older version change the log without updating this field. But they set a new field "stamp".
