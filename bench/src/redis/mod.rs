@@ -19,13 +19,13 @@ pub(crate) const BENCHES: [Bench; 7] =
 
 const APPEND: Bench = Bench {
     name: "redis/append",
-    about: "append, against the same script, and against RPUSH alone",
+    about: "append, against the script alone, and against RPUSH alone",
     run: |plan| server::append(plan, APPEND.name, 1, Setup::new),
 };
 
 const APPEND_ALL: Bench = Bench {
     name: "redis/append_all",
-    about: "append_all of 64, against the same script, and against RPUSH alone",
+    about: "append_all of 64, against the script alone, and against RPUSH alone",
     run: |plan| server::append(plan, APPEND_ALL.name, 64, Setup::new),
 };
 

@@ -47,7 +47,7 @@ impl Raw {
 }
 
 impl Floor for Raw {
-    const SAME: &'static str = "the same script";
+    const SAME: &'static str = "the script alone";
     const PLAIN: &'static str = "RPUSH";
     const MAX_THREADS_GOAL: f64 = 3.0;
 

@@ -39,6 +39,16 @@ pub(crate) struct Client {
     /// Whether a server has refused a script that reads, because the login has no permission to run
     /// scripts.
     cannot_run_scripts: AtomicBool,
+    pub(crate) pushes: Pushes,
+}
+
+/// The experience of a handle with pushes, which are the transactions of `push.rs`.
+#[derive(Default)]
+pub(crate) struct Pushes {
+    /// Whether a server has executed a transaction.
+    pub(crate) has_transactions: AtomicBool,
+    /// Whether a server has refused a command of a push. A login may lack the permission.
+    pub(crate) are_refused: AtomicBool,
 }
 
 impl Client {
@@ -53,6 +63,7 @@ impl Client {
             writers,
             recent_sizes: RecentSizes::default(),
             cannot_run_scripts: AtomicBool::new(false),
+            pushes: Pushes::default(),
         }
     }
 
@@ -139,7 +150,7 @@ impl Client {
         (tag, commands): &(Tag, Vec<Cmd>),
     ) -> Result<Vec<Value>, RequestError> {
         values(self.read_with(*tag, &|connection, transmission| {
-            transaction(commands, transmission, connection)
+            transaction(commands.iter().cloned(), transmission, connection)?.extract_error()
         })?)
     }
 
@@ -155,7 +166,8 @@ impl Client {
         let mut commands = Vec::new();
         let mut exec_indices = Vec::new();
         for (tag, of_transaction) in transactions {
-            commands.extend(enclosed(of_transaction).map(|command| (*tag, command)));
+            commands
+                .extend(enclosed(of_transaction.iter().cloned()).map(|command| (*tag, command)));
             exec_indices.push(commands.len() - 1);
         }
         let mut replies = self.pipelined(&commands);
@@ -252,6 +264,16 @@ impl Client {
     /// # Errors
     /// `NoReply` if no copy got a reply in time. After any other error nothing was changed.
     pub(crate) fn change(&self, call: Call<'_>) -> Result<ChangeReply, RequestError> {
+        self.change_by(call, &run)
+    }
+
+    /// Makes a change as [`Self::change`] does. `execute` runs the script, or makes the same change
+    /// and the same record in another way.
+    pub(crate) fn change_by(
+        &self,
+        call: Call<'_>,
+        execute: Execute<'_>,
+    ) -> Result<ChangeReply, RequestError> {
         let mut writer = self.writers.take();
         let lifetime = RECORD_LIFETIME.as_millis().to_string();
         let signature = [writer.next(), String::from("0"), lifetime];
@@ -262,11 +284,11 @@ impl Client {
         let signed = call.args.into_iter().fold(signed, Call::bytes);
         let transmit = |connection: &mut Connection, transmission: Transmission| {
             if !transmission.is_repeat {
-                return run(&signed, transmission, connection);
+                return execute(&signed, transmission, connection);
             }
             let mut repeat = signed.clone();
             repeat.args[1] = b"1"[..].into();
-            run(&repeat, transmission, connection)
+            execute(&repeat, transmission, connection)
         };
         let reply = self.delivery.send(call.tag.slot(), Effect::Change, &transmit);
         // If the last change of a writer may still be executed, drop the writer, so that it makes
@@ -277,6 +299,10 @@ impl Client {
         ChangeReply::parse(&reply?)
     }
 }
+
+/// Executes a call that makes a change. The call has the keys and arguments of [`Client::change`].
+pub(crate) type Execute<'a> =
+    &'a dyn Fn(&Call<'_>, Transmission, &mut Connection) -> RedisResult<Value>;
 
 /// Sends the commands in one pipeline. Returns all replies, or an empty list if a reply is missing.
 fn pipeline<'a>(
@@ -295,7 +321,7 @@ fn pipeline<'a>(
 }
 
 /// Runs a script by its hash, and by its text if the server has not cached it.
-fn run(
+pub(crate) fn run(
     call: &Call<'_>,
     transmission: Transmission,
     connection: &mut Connection,
@@ -310,17 +336,18 @@ fn run(
 }
 
 /// Returns the commands between `MULTI` and `EXEC`.
-fn enclosed(commands: &[Cmd]) -> impl Iterator<Item = Cmd> {
+fn enclosed(commands: impl IntoIterator<Item = Cmd>) -> impl Iterator<Item = Cmd> {
     let [multi, exec] = ["MULTI", "EXEC"].map(redis::cmd);
-    iter::once(multi).chain(commands.iter().cloned()).chain([exec])
+    iter::once(multi).chain(commands).chain([exec])
 }
 
-/// Executes commands in one atomic step. Returns the list of their replies.
+/// Executes commands in one atomic step. Returns the list of their replies, which can contain
+/// errors.
 ///
 /// If the server refuses a command before `EXEC`, no command is executed, and the error is the
 /// reason for the refusal.
-fn transaction(
-    commands: &[Cmd],
+pub(crate) fn transaction(
+    commands: impl IntoIterator<Item = Cmd>,
     transmission: Transmission,
     connection: &mut Connection,
 ) -> RedisResult<Value> {
@@ -334,8 +361,7 @@ fn transaction(
     // The pipeline has no method for the first error: its error for a refused transaction has the
     // code EXECABORT, which hides for example a redirection.
     let replies: Vec<RedisResult<Value>> = pipe.ignore_errors().query(connection)?;
-    let last = replies.into_iter().try_fold(Value::Nil, |_, reply| reply)?;
-    last.extract_error()
+    replies.into_iter().try_fold(Value::Nil, |_, reply| reply)
 }
 
 fn query(

@@ -130,6 +130,13 @@ impl Keys {
         self.key(tag, format_args!("staging:{token}"))
     }
 
+    /// A list that exists only within a transaction: the log's entries while entries are pushed.
+    ///
+    /// The stamp of the change is in the name, so that no other change uses the list.
+    pub(crate) fn pending(&self, key: SegmentKey, stamp: &str) -> String {
+        format!("{}:{stamp}", self.of_segment("pending", key))
+    }
+
     /// A key that is never set.
     ///
     /// While a slot moves to another node, some of its keys are on the old node and some on the new

@@ -58,6 +58,7 @@
 //! | `P:{xx}:holders:SEGMENT` | set | the sessions that may hold the segment; all sessions that hold it are in the set |
 //! | `P:{xx}:writer:TOKEN` | string | the last change of a writer; expires |
 //! | `P:{xx}:staging:TOKEN` | list | the entries of a batch that is too large for one call; expires |
+//! | `P:{xx}:pending:SESSION:SEGMENT:STAMP` | list | the entries of the log, within the transaction of a large append; other clients never see it |
 //! | `P:{pods}:pods` | hash | the pods by name |
 //!
 //! The fields of `log` are:
@@ -104,11 +105,12 @@
 //!   is truncated or replaced between two parts, the read starts again.
 //! - A batch over 4 MiB or 5,000 entries is sent in parts, and one step adds them to the log. If
 //!   the log already has entries, that step takes the server about one second per million entries.
-//! - Scripts copy entries through Lua. Plain list commands write about twice as fast, and read
-//!   about six times as fast. A read of a whole log, and the creation of a log of more than 64 KiB,
-//!   use plain list commands. A read of a page uses them if the handle has read the log before and
-//!   the log had at most 16 MiB then. The limit is necessary because a plain list command cannot
-//!   limit its reply by bytes. The reply then has at most as many bytes as the log.
+//! - Scripts pass entries through Lua, which takes two to six times as long as a plain list
+//!   command. So plain list commands read whole logs, and add the entries of a new log of more than
+//!   64 KiB. They also add the entries of an append of at least 16 KiB, in a transaction with a
+//!   script. A read of a page uses them if the handle has read the log before and the log had at
+//!   most 16 MiB then. The limit is necessary because a plain list command cannot limit its reply
+//!   by bytes. The reply then has at most as many bytes as the log.
 //! - Listing all sessions takes two round trips to each server. The first round trip reads 256
 //!   sorted sets, and the second one counts the lists of segments (measured with 100,000 sessions:
 //!   0.05 s and 0.1 s).
@@ -187,7 +189,7 @@
 //!
 //! These permissions are optional:
 //! - `+config|get`, to report unsafe settings of the server and its limit for the size of an entry,
-//! - `+rpushx`, to create large logs faster,
+//! - `+rpushx`, for faster large appends and creations of large logs,
 //! - `+role`, to recognize behind Sentinels a former master that has become a replica.
 //!
 //! # Measured
@@ -228,6 +230,7 @@ mod maintenance;
 mod metadata;
 mod options;
 mod pod;
+mod push;
 mod quarantine;
 mod read;
 mod remove;

@@ -31,6 +31,10 @@ macro_rules! programs {
 programs! {
     /// Appends to a log, conditionally or not, creates it or replaces it.
     APPEND = "", ["lua/once.lua", "lua/head.lua", "lua/append.lua"];
+    /// Appends to a log together with `RPUSHX`. Must also run on a server that is out of memory:
+    /// such a server refuses the whole transaction because of `RPUSHX`, but must not refuse a part
+    /// of it.
+    PUSH = " flags=allow-oom", ["lua/once.lua", "lua/head.lua", "lua/push.lua"];
     /// Creates a list of staged entries, which a later call adds to a log, from the first entry.
     /// `RPUSHX` then adds all other entries in the same pipeline.
     BEGIN = "", ["lua/begin.lua"];

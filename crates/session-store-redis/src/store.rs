@@ -26,8 +26,8 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
 
 /// A store in Redis: one server, a master behind Sentinels, or a Cluster.
 ///
-/// Every change is one script. A batch, a replaced segment or a deleted session is therefore stored
-/// as a whole or not at all ([A7](session_store_core::contract#a7),
+/// Every change is one script or one transaction. A batch, a replaced segment or a deleted session
+/// is therefore stored as a whole or not at all ([A7](session_store_core::contract#a7),
 /// [C2](session_store_core::contract#c2)). Threads can share a handle, which has a few connections
 /// to each server. The handle replaces a lost connection and sends the command again. A change that
 /// arrives twice is made once ([A6](session_store_core::contract#a6)).

@@ -6,10 +6,10 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::error::RequestError;
 use crate::keys::Tag;
-use crate::lookup;
 use crate::reply::ChangeReply;
 use crate::script::{APPEND, Call, TRACE};
 use crate::staging::{Staging, is_faster_staged, is_one_call};
+use crate::{lookup, push};
 
 /// Whether a write keeps or replaces the entries that a log has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,20 +117,27 @@ impl Write<'_> {
             None => (0, self.entries),
         };
         let bytes: usize = self.entries.iter().map(|entry| entry.as_json().len() + 1).sum();
+        let stamp = new_stamp();
+        // Only the script can create a log.
+        let pushes = earliest.is_none() && push::is_faster(sent);
+        let pending = pushes.then(|| keys.pending(key, &stamp));
         let never = (self.mode == Mode::Replace).then(|| keys.never(tag));
         let call = Call::new(&APPEND, tag)
             .keys([keys.log(key), keys.entries(key), keys.segments(key.session_id)])
             .keys([keys.sessions(tag)])
             .keys(staging.map(|staging| staging.key.clone()))
             .keys(never)
-            .args([key.session_id.to_string(), key.segment_id.to_string(), new_stamp()])
+            .args([key.session_id.to_string(), key.segment_id.to_string(), stamp])
             .arg(mode)
             .arg(self.expected.arg())
             .arg(earliest.unwrap_or_default())
             .arg(bytes.to_string())
             .arg(staged.to_string())
             .args(sent.iter().map(LogEntry::as_json));
-        self.client.change(call)
+        match pending {
+            Some(pending) => push::append(self.client, call, &pending),
+            None => self.client.change(call),
+        }
     }
 
     /// Returns whether the log will contain only the entries of this write.

@@ -51,10 +51,5 @@ if not exists then
   local created = math.max(tonumber(now), tonumber(ARGV[9]))
   redis.call('HSET', KEYS[2], 'created', string.format('%.0f', created))
 end
--- The server, or another program, can delete the list of sessions or of segments. So every append
--- lists the segment and its session if they are not listed. The lookups come first, because they
--- are cheaper than ZADD (measured: both lookups together take 0.6 µs if the lists are short, and
--- 1.7 µs with 100 members in each).
-if not redis.call('ZSCORE', KEYS[4], ARGV[5]) then redis.call('ZADD', KEYS[4], 0, ARGV[5]) end
-if not redis.call('ZSCORE', KEYS[5], ARGV[4]) then redis.call('ZADD', KEYS[5], 0, ARGV[4]) end
+list_segment(KEYS[5], ARGV[4], KEYS[4], ARGV[5])
 return finish('head ' .. head_of(count, stamp), true)

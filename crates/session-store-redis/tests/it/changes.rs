@@ -1,4 +1,5 @@
-//! Tests of large changes during faults: staged batches, replaced logs and truncated logs.
+//! Tests of large changes during faults: staged batches, pushed batches, replaced logs and
+//! truncated logs.
 //!
 //! Each change is stored as a whole or not at all ([A7](session_store_core::contract#a7),
 //! [C2](session_store_core::contract#c2), [T6](session_store_core::contract#t6)). Only a failover
@@ -148,13 +149,18 @@ impl<'a> Log<'a> {
     fn change(&self, n: usize) -> Result<Vec<LogEntry>, StoreError> {
         let Self { store, session, segment, .. } = *self;
         let last = self.states.last().expect("the first state is never removed");
-        match (self.head, n % 3) {
+        match (self.head, n % 4) {
             (Some(head), 1) => {
                 let many = entries(n, 5_500, 0);
                 store.append_if(session, segment, Some(head), &many)?;
                 Ok([&last[..], &many].concat())
             }
             (Some(head), 2) => {
+                let some = entries(n, 100, 500);
+                store.append_if(session, segment, Some(head), &some)?;
+                Ok([&last[..], &some].concat())
+            }
+            (Some(head), 3) => {
                 store.truncate_if(session, segment, head, 100)?;
                 Ok(last[..100].to_vec())
             }

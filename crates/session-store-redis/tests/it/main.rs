@@ -12,6 +12,7 @@ mod maintenance;
 mod older;
 mod open;
 mod permissions;
+mod push;
 mod quarantine;
 mod replica;
 mod reshard;

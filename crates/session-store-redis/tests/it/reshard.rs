@@ -83,6 +83,8 @@ fn a_change_that_deletes_keys_waits_for_a_moving_slot(
     assert_eq!(store.list_sessions().unwrap(), [session]);
     // An append deletes no keys, so it works during the move.
     store.append(session, segment, &entry).unwrap();
+    let large = LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(20_000))).unwrap();
+    store.append(session, segment, &large).unwrap();
 
     slots.iter().for_each(|&slot| cluster.finish_slot_migration(slot, from, to));
     make().unwrap();
