@@ -128,6 +128,7 @@ pub mod backoff;
 pub mod connection_pool;
 pub mod contract;
 pub mod event_trace;
+pub mod exclusive_mode;
 pub mod group_commit;
 pub mod percent;
 pub mod segment_log;

@@ -12,18 +12,15 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::{Errno, retry_on_intr};
-use session_store_core::StoreError;
+use session_store_core::{StoreError, exclusive_mode};
 
 use crate::error::{Context, removed};
 use crate::file;
 use crate::layout::Layout;
-
-/// The maximum number of bytes that are read of the file. Its content is shorter.
-const MAX_BYTES: u64 = 64;
 
 /// While a handle makes changes, it checks at least this often that the locked file still has its
 /// name.
@@ -69,15 +66,14 @@ impl ModeLock {
         let mut lock = Self { file, metadata, process, taken, checked_ms };
         let operation = if is_exclusive { EXCLUSIVE } else { SHARED };
         if !lock.try_lock(operation).context("lock", &path)? {
-            let (verb, holder) = match is_exclusive {
+            let (verb, error) = match is_exclusive {
                 // If the lock can be shared, its holders share it.
                 true if lock.try_lock(SHARED).unwrap_or(false) => {
-                    ("open exclusively", WRITER.into())
+                    ("open exclusively", exclusive_mode::busy(WRITER))
                 }
-                true => ("open exclusively", owner(layout)),
-                false => ("change", owner(layout)),
+                true => ("open exclusively", excluded(layout)),
+                false => ("change", excluded(layout)),
             };
-            let error = io::Error::new(io::ErrorKind::ResourceBusy, holder);
             return Err(error).context(verb, layout.root());
         }
         if is_exclusive {
@@ -116,45 +112,13 @@ impl ModeLock {
     }
 
     fn write_owner(&mut self) -> io::Result<()> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.file.set_len(0)?;
-        self.file.write_all(format!("{} {}\n", self.process, now.as_secs()).as_bytes())
+        self.file.write_all(exclusive_mode::owner().as_bytes())
     }
 }
 
-/// Describes the exclusive handle, and what to do.
-fn owner(layout: &Layout) -> String {
-    let content = file::read(&layout.mode(), MAX_BYTES).ok().flatten().unwrap_or_default();
-    let owner = describe(&content).unwrap_or_default();
-    format!("another handle has opened the store exclusively{owner}; close that handle first")
-}
-
-/// Describes the owner from the content of the file.
-fn describe(content: &[u8]) -> Option<String> {
-    let (process, seconds) = str::from_utf8(content).ok()?.trim_end().split_once(' ')?;
-    let (process, seconds) = (process.parse::<u32>().ok()?, seconds.parse().ok()?);
-    let since = UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
-    let age = since.elapsed().unwrap_or_default().as_secs();
-    Some(format!(" (process {process}, {age} seconds ago)"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_owner_is_described_only_from_a_whole_text() {
-        assert_eq!(describe(b"12 99999999999\n").unwrap(), " (process 12, 0 seconds ago)");
-        for damaged in [
-            &b""[..],
-            b"12",
-            b"12 ",
-            b"x 1\n",
-            b"12 1 2\n",
-            b"\xff 1\n",
-            b"1 99999999999999999999\n",
-        ] {
-            assert_eq!(describe(damaged), None, "{damaged:?}");
-        }
-    }
+/// Returns the error that describes the exclusive handle.
+fn excluded(layout: &Layout) -> io::Error {
+    let content = file::read(&layout.mode(), exclusive_mode::MAX_OWNER_BYTES).ok().flatten();
+    exclusive_mode::excluded(&content.unwrap_or_default())
 }
