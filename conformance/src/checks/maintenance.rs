@@ -191,11 +191,13 @@ pub(crate) fn m9_a_selected_segment_is_repaired(run: &Run<'_>) -> CheckResult {
     let selected = TestLog::with(&writer, &numbered(0..3))?.key();
     let other = TestLog::with(&writer, &numbered(0..3))?.key();
     let sound = TestLog::with(&writer, &numbered(0..3))?;
-    let head = sound.head()?;
+    let (sound, head) = (sound.key(), sound.head()?);
+    drop(writer);
     for key in [selected, other] {
         run.overwrite(key, 1, b"nonsense")?;
     }
     let store = run.open()?;
+    let sound = TestLog::at(&store, sound);
     maintenance(&store).repair_segments(&|key| key == selected, &mut |_| ())?;
     let kept = [nth(0), nth(2)];
     TestLog::at(&store, selected).must_hold(&kept, "the selected log after a repair")?;
