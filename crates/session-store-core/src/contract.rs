@@ -324,7 +324,9 @@
 //!   handles of one process exclude each other, too. The end of the process ends the mode, also
 //!   after SIGKILL. In the file backend, other handles can read at any time. The clauses about
 //!   reads (A3, R3, C5) hold for these handles too, also in other processes. But the check (M4) of
-//!   another handle can take an entry that is being written for a torn tail.
+//!   another handle can take an entry that is being written for a torn tail. In the SQLite backend,
+//!   an exclusive handle excludes reads too: it cannot be opened while another handle is open, and
+//!   no other handle can be opened while it is open.
 //!
 //! # Maintenance (M)
 //!

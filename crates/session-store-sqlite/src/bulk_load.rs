@@ -98,6 +98,7 @@ impl BulkLoad {
             path: partial,
             busy_timeout: Duration::ZERO,
             durability: Durability::Process,
+            is_exclusive: true,
             wal: Arc::default(),
         };
         let store = SqliteStore::new(Database::open_bulk(settings)?);

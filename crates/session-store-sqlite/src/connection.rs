@@ -14,8 +14,10 @@ use rusqlite::{Connection, OpenFlags};
 use session_store_core::Durability;
 
 use crate::error::{DatabaseError, Result, is_busy};
+use crate::mode_lock::{self, ModeLock};
 use crate::schema;
 use crate::sync::{self, WalState};
+use crate::transaction::check_writable;
 use crate::wal_check::{self, WalStamp};
 
 /// SQLite 3.51.3, the first version without the WAL-reset bug. In older versions a checkpoint can
@@ -52,6 +54,8 @@ pub(crate) struct ConnectionSettings {
     pub(crate) path: PathBuf,
     pub(crate) busy_timeout: Duration,
     pub(crate) durability: Durability,
+    /// Whether the handle has one connection, which locks the database until it is closed.
+    pub(crate) is_exclusive: bool,
     pub(crate) wal: Arc<WalState>,
 }
 
@@ -61,6 +65,7 @@ impl ConnectionSettings {
     /// The connection never checkpoints the WAL, not even when it is the last connection to be
     /// closed.
     pub(crate) fn open_reader(&self) -> Result<Connection> {
+        let _lock = self.lock_mode()?;
         let connection = self.connect()?;
         self.configure(&connection)?;
         open_wal(&connection)?;
@@ -76,6 +81,7 @@ impl ConnectionSettings {
     /// is called. If opening fails and the database had no WAL before, this function calls
     /// `checkpoint_on_close`, so that SQLite removes the new empty WAL.
     pub(crate) fn open_writer(&self, create: bool) -> Result<Connection> {
+        let _lock = self.lock_mode()?;
         let had_wal = WalStamp::of(&self.path).is_some();
         let mut connection = self.connect()?;
         let prepared = self.prepare_writer(&mut connection, create);
@@ -84,7 +90,18 @@ impl ConnectionSettings {
             // returned.
             let _ = checkpoint_on_close(&connection);
         }
-        prepared.map(|()| connection)
+        match prepared {
+            Err(DatabaseError::Sqlite(error)) if self.is_exclusive && is_busy(&error) => {
+                Err(mode_lock::other_handle().into())
+            }
+            prepared => prepared.map(|()| connection),
+        }
+    }
+
+    /// Fails if an exclusive handle has the database open. Until the returned value is dropped, no
+    /// handle can become exclusive.
+    fn lock_mode(&self) -> Result<Option<ModeLock>> {
+        Ok(if self.is_exclusive { None } else { ModeLock::shared(&self.path)? })
     }
 
     fn prepare_writer(&self, connection: &mut Connection, create: bool) -> Result<()> {
@@ -108,7 +125,6 @@ impl ConnectionSettings {
     pub(crate) fn open_bulk(&self) -> Result<Connection> {
         let mut connection = self.connect()?;
         self.configure(&connection)?;
-        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         connection.pragma_update(None, "journal_mode", "MEMORY")?;
         connection.pragma_update(None, "synchronous", "OFF")?;
         connection.pragma_update(None, "cache_size", -BULK_CACHE_KIB)?;
@@ -130,6 +146,12 @@ impl ConnectionSettings {
         distrust_schema(connection)?;
         // The timeout comes first because every later statement can meet a lock.
         connection.busy_timeout(self.busy_timeout)?;
+        if self.is_exclusive {
+            // The lock needs a file that is open for writing.
+            check_writable(connection)?;
+            // Set before the first read, so that SQLite does not create the `-shm` file.
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        }
         sync::set_durability(connection, self.durability)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(())

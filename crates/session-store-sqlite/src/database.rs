@@ -18,6 +18,7 @@ use session_store_core::{Durability, StoreError};
 use crate::change_time::ChangeTime;
 use crate::connection::{self, ConnectionSettings};
 use crate::error::{DatabaseError, Result};
+use crate::mode_lock::ModeLock;
 use crate::open_files::OpenFiles;
 use crate::schema;
 use crate::sync;
@@ -34,7 +35,8 @@ const LONGEST_UNSETTLED: Duration = Duration::from_millis(500);
 /// Changes run one at a time, because SQLite permits one writer. With `Power`, concurrent changes
 /// share a transaction and the sync of its commit. Each read has a connection of its own, so a read
 /// does not wait for changes or other reads, except while the WAL is truncated. The number of read
-/// connections grows to the highest number of concurrent reads and does not shrink.
+/// connections grows to the highest number of concurrent reads and does not shrink. An exclusive
+/// handle has only the connection of `writer`, so its calls run one at a time.
 ///
 /// Lock order: `writer`, then `reading`, then `idle_readers`. A read takes `reading` and
 /// `idle_readers` only, and a change takes `reading` only while it truncates the WAL. `group` locks
@@ -56,6 +58,9 @@ pub(crate) struct Database {
     pub(crate) writer: Mutex<Writer>,
     /// With `Power`, the changes in the open transaction of `writer`.
     pub(crate) group: GroupCommit<Result<(), Arc<DatabaseError>>>,
+    /// The lock of an exclusive handle. The last field, because the lock is released after all
+    /// connections are closed.
+    mode: Option<ModeLock>,
 }
 
 /// The connection for changes and the state of its changes.
@@ -88,7 +93,9 @@ impl Database {
         create: bool,
         first_page: Option<FirstPage>,
     ) -> Result<Self> {
-        let files = OpenFiles::new(&settings.path)?;
+        let mode = settings.is_exclusive.then(|| ModeLock::exclusive(&settings.path));
+        let mode = mode.transpose()?;
+        let files = OpenFiles::new(&settings.path, settings.is_exclusive)?;
         let earlier_wal = WalStamp::of(&settings.path);
         let connection = match settings.open_writer(create) {
             // The file alone is a store, but the file together with its WAL is not. So the WAL has
@@ -103,7 +110,8 @@ impl Database {
                 };
                 return Err(wal_check::foreign(&settings.path, format_args!("with it, {found}")));
             }
-            Err(error) if error.is_refused_by_system() => {
+            // An exclusive handle must lock the file, so it cannot read the file alone.
+            Err(error) if error.is_refused_by_system() && !settings.is_exclusive => {
                 let database = Self::new(settings, files, earlier_wal, None);
                 let check = |connection: &_| schema::check(connection, database.path());
                 database.read_unwritable(error, check)?;
@@ -119,7 +127,8 @@ impl Database {
         if is_durable {
             sync::sync_folder(&settings.path)?;
         }
-        let database = Self::new(settings, files, earlier_wal, Some(connection));
+        let mut database = Self::new(settings, files, earlier_wal, Some(connection));
+        database.mode = mode;
         // With `create`, the tables may have just been created, without a sync.
         lock(&database.writer).unsynced = create && !is_durable;
         Ok(database)
@@ -150,6 +159,7 @@ impl Database {
             has_read,
             writer,
             group,
+            mode: None,
         }
     }
 
@@ -158,7 +168,7 @@ impl Database {
     pub(crate) fn open_bulk(settings: ConnectionSettings) -> Result<Self> {
         // The files are not compared with those of other handles, because the database gets
         // another name later.
-        let files = Arc::new(OpenFiles::unshared(&settings.path)?);
+        let files = Arc::new(OpenFiles::unshared(&settings.path, settings.is_exclusive)?);
         let connection = settings.open_bulk()?;
         let mut database = Self::new(settings, files, None, Some(connection));
         database.is_bulk = true;
@@ -178,6 +188,9 @@ impl Database {
         self.locate_errors(operation, || {
             if self.is_bulk {
                 return self.read_in_bulk(query);
+            }
+            if self.settings.is_exclusive {
+                return self.read_exclusively(query);
             }
             self.files.check()?;
             let _reading = self.reading.read().unwrap_or_else(PoisonError::into_inner);
@@ -266,6 +279,7 @@ impl Drop for Database {
         let is_wal_in_use =
             self.earlier_wal.is_none() || WalStamp::of(self.path()) != self.earlier_wal;
         if let Some(connection) = &writer.connection
+            && !self.settings.wal.has_failed_sync()
             && (writer.has_changed || is_wal_in_use)
             && self.files.is_checkpoint_safe()
         {

@@ -40,6 +40,26 @@
 //! A `BulkLoad` fills a new database under the name `PATH.partial`, without a `-wal` and a `-shm`
 //! file.
 //!
+//! # Exclusive mode
+//!
+//! With [`SqliteOptions::exclusive`], one handle and its clones are the only users of the database
+//! ([S11](session_store_core::contract#s11)). SQLite then locks the database once, and keeps the
+//! index of the write-ahead log in memory instead of in the `-shm` file. All calls of the handle
+//! use one connection and run one at a time, so a read waits for a change.
+//!
+//! The handle also locks the file `<database>-lock`, which it creates and never deletes. Every
+//! other handle tries this lock before it opens a connection. If the lock is not free, the call
+//! fails at once with [`ResourceBusy`](std::io::ErrorKind::ResourceBusy). The error contains the
+//! process id of the exclusive handle.
+//!
+//! Other programs, and versions of this crate before the exclusive mode, do not know this file. The
+//! lock of SQLite excludes them: they wait for their busy timeout, and then report that the
+//! database is locked. If such a program has the database open, opening an exclusive handle fails
+//! after 250 ms.
+//!
+//! Both locks end with the process. A killed process leaves its changes in the `-wal` file, and any
+//! handle can then open the database.
+//!
 //! # Full disks
 //!
 //! On a full disk a call returns an error and changes nothing. There is an exception if the file
@@ -116,10 +136,12 @@ mod connection;
 mod database;
 mod entries;
 mod error;
+mod exclusive;
 mod file;
 mod listing;
 mod log_row;
 mod maintenance;
+mod mode_lock;
 mod open_files;
 mod options;
 mod permission;

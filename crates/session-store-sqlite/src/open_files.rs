@@ -13,6 +13,9 @@ use crate::wal_check::sidecar;
 /// The endings of the write-ahead log and of its shared memory.
 const SIDECARS: [&str; 2] = ["-wal", "-shm"];
 
+/// The ending of the only sidecar file of an exclusive handle, which has no shared memory.
+const EXCLUSIVE_SIDECARS: [&str; 1] = ["-wal"];
+
 /// The files of all handles of this process.
 static HANDLES: Mutex<Vec<Weak<OpenFiles>>> = Mutex::new(Vec::new());
 
@@ -30,7 +33,8 @@ pub(crate) struct OpenFiles {
     /// The path of the database, which can be a symbolic link.
     path: PathBuf,
     database: FileId,
-    sidecars: [PathBuf; 2],
+    /// The WAL, and the shared memory if the handle is not exclusive.
+    sidecars: Vec<PathBuf>,
     /// The folder of all three files, or `None` if the path of the database is a symbolic link.
     folder: Option<PathBuf>,
     opened: Mutex<Opened>,
@@ -40,7 +44,7 @@ pub(crate) struct OpenFiles {
 struct Opened {
     /// The WAL and the shared memory. `None` while the handle has no connection, because another
     /// process that closes the database then removes these files.
-    sidecars: Option<[FileId; 2]>,
+    sidecars: Option<[Option<FileId>; 2]>,
     /// The last change of the folder at the last comparison, if a later change of the folder cannot
     /// have the same time.
     compared: Option<ChangeTime>,
@@ -52,8 +56,8 @@ impl OpenFiles {
     /// Fails if the files of another handle of this process were removed or replaced. All
     /// connections of a process use one `-shm` file, so a new connection would use the removed
     /// `-shm` file together with a new WAL.
-    pub(crate) fn new(path: &Path) -> io::Result<Arc<Self>> {
-        let files = Arc::new(Self::unshared(path)?);
+    pub(crate) fn new(path: &Path, is_exclusive: bool) -> io::Result<Arc<Self>> {
+        let files = Arc::new(Self::unshared(path, is_exclusive)?);
         let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
         handles.retain(|handle| handle.strong_count() > 0);
         for other in handles.iter().filter_map(Weak::upgrade) {
@@ -66,9 +70,10 @@ impl OpenFiles {
     }
 
     /// Records the database file as [`new`](Self::new) does, without regard to other handles.
-    pub(crate) fn unshared(path: &Path) -> io::Result<Self> {
-        let [wal, shm] = SIDECARS.map(|ending| sidecar(path, ending));
-        let sidecars = [wal?, shm?];
+    pub(crate) fn unshared(path: &Path, is_exclusive: bool) -> io::Result<Self> {
+        let endings = if is_exclusive { &EXCLUSIVE_SIDECARS[..] } else { &SIDECARS };
+        let sidecars = endings.iter().map(|ending| sidecar(path, ending));
+        let sidecars = sidecars.collect::<io::Result<_>>()?;
         let is_link = fs::symlink_metadata(path)?.is_symlink();
         let folder = path.parent().filter(|_| !is_link).map(Path::to_owned);
         let (path, database) = (path.to_owned(), FileId::at(path)?);
@@ -99,8 +104,10 @@ impl OpenFiles {
         match self.opened().sidecars {
             Some(sidecars) => self.check_sidecars(sidecars),
             None => {
-                let [wal, shm] = &self.sidecars;
-                let ids = [self.find(wal)?, self.find(shm)?];
+                let mut ids = [None; 2];
+                for (id, path) in ids.iter_mut().zip(&self.sidecars) {
+                    *id = Some(self.find(path)?);
+                }
                 self.update(|opened| *opened = Opened { sidecars: Some(ids), compared: None });
                 Ok(())
             }
@@ -132,21 +139,21 @@ impl OpenFiles {
     /// was not replaced. A connection with the same shared memory has created this WAL and has then
     /// failed.
     pub(crate) fn is_checkpoint_safe(&self) -> bool {
-        let is_in_place = |path: &Path, expected: FileId| match FileId::at(path) {
-            Ok(found) => found == expected,
+        let is_in_place = |path: &Path, expected| match FileId::at(path) {
+            Ok(found) => Some(found) == expected,
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         };
         let Some(sidecars) = self.opened().sidecars else { return false };
-        let [wal, shm] = &self.sidecars;
+        let (wal, shm) = (&self.sidecars[0], self.sidecars.get(1));
         let is_empty = |path: &Path| path.metadata().is_ok_and(|file| file.len() == 0);
-        is_in_place(&self.path, self.database)
-            && is_in_place(shm, sidecars[1])
+        is_in_place(&self.path, Some(self.database))
+            && shm.is_none_or(|shm| is_in_place(shm, sidecars[1]))
             && (is_in_place(wal, sidecars[0]) || is_empty(wal))
     }
 
-    fn check_sidecars(&self, expected: [FileId; 2]) -> io::Result<()> {
+    fn check_sidecars(&self, expected: [Option<FileId>; 2]) -> io::Result<()> {
         for (path, expected) in self.sidecars.iter().zip(expected) {
-            if self.find(path)? != expected {
+            if Some(self.find(path)?) != expected {
                 return Err(gone(path));
             }
         }

@@ -12,6 +12,11 @@ use crate::error::Result;
 use crate::file;
 use crate::store::SqliteStore;
 
+/// The longest time that an exclusive handle waits for a lock of SQLite. Only opening the handle
+/// waits, because the handle then keeps the lock. Another handle can be open as long as its process
+/// runs, so only the short locks of programs that begin or end are waited for.
+const EXCLUSIVE_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// The options for opening a [`SqliteStore`].
 ///
 /// ```
@@ -31,6 +36,7 @@ pub struct SqliteOptions {
     create: bool,
     busy_timeout: Duration,
     durability: Durability,
+    exclusive: bool,
 }
 
 impl SqliteOptions {
@@ -39,7 +45,7 @@ impl SqliteOptions {
     #[must_use]
     pub const fn new() -> Self {
         let busy_timeout = Duration::from_secs(30);
-        Self { create: false, busy_timeout, durability: Durability::Process }
+        Self { create: false, busy_timeout, durability: Durability::Process, exclusive: false }
     }
 
     /// Sets whether to create a store if the path does not contain one yet. A store is created if
@@ -84,6 +90,24 @@ impl SqliteOptions {
         self
     }
 
+    /// Sets whether the handle is the only one on the database. The default is false.
+    ///
+    /// Appends are then faster, because SQLite locks the database only once and has no shared
+    /// memory. While the handle and its clones are open, opening another handle of this or another
+    /// process fails at once, also to read ([S11](session_store_core::contract#s11)). All calls
+    /// of the handle use one connection and run one at a time, so a read waits for a change. The
+    /// store does not declare the capability
+    /// [`MultiProcess`](session_store_core::Capability::MultiProcess).
+    ///
+    /// Opening the handle creates the file `<database>-lock`, which stays. Older versions of this
+    /// crate and other programs do not know this file. They wait for their busy timeout, and then
+    /// report that the database is locked.
+    #[must_use]
+    pub const fn exclusive(mut self, exclusive: bool) -> Self {
+        self.exclusive = exclusive;
+        self
+    }
+
     /// Opens the database file at `path`.
     ///
     /// Any number of threads and processes can open or create the same file at the same moment
@@ -94,6 +118,9 @@ impl SqliteOptions {
     ///   exist, is empty, or is a database without tables ([S7](session_store_core::contract#s7)).
     /// - [`StoreError::Io`] of the kind `NotFound` with `create(true)`, if the folder of the file
     ///   does not exist.
+    /// - [`StoreError::Io`] of the kind [`ResourceBusy`](std::io::ErrorKind::ResourceBusy) if
+    ///   another handle is exclusive, or if this handle is to be exclusive and another one is open.
+    ///   The error is [transient](StoreError::is_transient).
     /// - [`StoreError::NotAStore`] if the file is not a database, or is the database of another
     ///   program ([L4](session_store_core::contract#l4)). The file is not changed.
     /// - [`StoreError::NewerFormat`] if a newer version of this library wrote the file.
@@ -101,9 +128,10 @@ impl SqliteOptions {
     ///   shared memory, or a lock was not free in time.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         let path = path.as_ref();
+        let verb = if self.exclusive { "open exclusively" } else { "open" };
         self.open_database(path)
             .map(SqliteStore::new)
-            .map_err(|error| error.during(format_args!("open {}", path.display()), path))
+            .map_err(|error| error.during(format_args!("{verb} {}", path.display()), path))
     }
 
     fn open_database(&self, path: &Path) -> Result<Database> {
@@ -115,9 +143,11 @@ impl SqliteOptions {
         }
         let first_page = file::check(&path, self.create)?;
         // SQLite takes the timeout in milliseconds as a C int.
-        let busy_timeout = self.busy_timeout.min(Duration::from_millis(i32::MAX as u64));
-        let (durability, wal) = (self.durability, Arc::default());
-        let settings = ConnectionSettings { path, busy_timeout, durability, wal };
+        let longest = Duration::from_millis(i32::MAX as u64);
+        let longest = if self.exclusive { EXCLUSIVE_TIMEOUT } else { longest };
+        let busy_timeout = self.busy_timeout.min(longest);
+        let (durability, is_exclusive, wal) = (self.durability, self.exclusive, Arc::default());
+        let settings = ConnectionSettings { path, busy_timeout, durability, is_exclusive, wal };
         Database::open(settings, self.create, first_page)
     }
 }

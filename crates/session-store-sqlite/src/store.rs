@@ -18,6 +18,7 @@ use crate::listing;
 use crate::log_row::{self, LogKind, SegmentRows};
 use crate::quarantine;
 
+/// The capabilities of every handle.
 const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::ConditionalAppend)
     .with(Capability::ReadTraces)
@@ -26,7 +27,6 @@ const CAPABILITIES: Capabilities = Capabilities::NONE
     .with(Capability::Epoch)
     .with(Capability::AtomicBatch)
     .with(Capability::Persistent)
-    .with(Capability::MultiProcess)
     .with(Capability::ConditionalPut);
 
 /// A store in one SQLite database file.
@@ -165,7 +165,10 @@ impl Store for SqliteStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        CAPABILITIES
+        match self.database.settings.is_exclusive {
+            true => CAPABILITIES,
+            false => CAPABILITIES.with(Capability::MultiProcess),
+        }
     }
 
     fn pods(&self) -> Option<&dyn PodStore> {

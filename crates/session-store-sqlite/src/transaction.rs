@@ -118,10 +118,16 @@ pub(crate) fn is_in_transaction(connection: &Connection) -> bool {
 /// committed since the first read, this write fails at once and ignores the busy timeout.
 pub(crate) fn begin_immediate(connection: &Connection) -> rusqlite::Result<()> {
     // On a connection that cannot write, BEGIN IMMEDIATE succeeds and the first write fails.
+    check_writable(connection)?;
+    execute(connection, "BEGIN IMMEDIATE")
+}
+
+/// Fails if SQLite has opened the file for reads only.
+pub(crate) fn check_writable(connection: &Connection) -> rusqlite::Result<()> {
     if connection.is_readonly(MAIN_DB)? {
         return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), None));
     }
-    execute(connection, "BEGIN IMMEDIATE")
+    Ok(())
 }
 
 /// Begins a transaction whose commit syncs the WAL, whatever durability the handle has.

@@ -93,7 +93,7 @@ impl Database {
     }
 
     /// Commits the open transaction of the group, if there is one.
-    fn end_group(&self, writer: &mut Writer) {
+    pub(crate) fn end_group(&self, writer: &mut Writer) {
         if writer.is_in_transaction() {
             self.group.end(self.commit(writer).map_err(Arc::new));
         }
@@ -210,12 +210,18 @@ impl Database {
         if let Some(connection) = writer {
             return Ok(Transaction::new(connection, wal));
         }
+        let connection = self.reconnect()?;
+        begin(&connection)?;
+        Ok(Transaction::new(writer.insert(connection), wal))
+    }
+
+    /// Closes all connections for reads, and opens a new connection for changes.
+    pub(crate) fn reconnect(&self) -> Result<Connection> {
         lock(&self.idle_readers).clear();
         self.files.disconnected();
         let connection = self.settings.open_writer(false)?;
         self.files.connected()?;
-        begin(&connection)?;
-        Ok(Transaction::new(writer.insert(connection), wal))
+        Ok(connection)
     }
 
     /// Closes the connection for changes if a sync has failed or the outcome of a commit is
@@ -223,13 +229,14 @@ impl Database {
     ///
     /// Frames of the WAL that the device has lost must not be copied into the database. The
     /// connection is therefore closed without a checkpoint. A later WAL recovery determines by
-    /// checksums which part of the WAL is complete.
+    /// checksums which part of the WAL is complete. An exclusive handle keeps its connection,
+    /// because reads use it too. That connection is not checkpointed any more either.
     fn close_if_sync_failed(&self, writer: &mut Writer, committed: Result<()>) -> Result<()> {
         let wal = &self.settings.wal;
         if matches!(committed, Err(DatabaseError::Indeterminate(_))) {
             wal.set_failed_sync();
         }
-        if wal.has_failed_sync() {
+        if wal.has_failed_sync() && !self.settings.is_exclusive {
             writer.connection = None;
         }
         committed
@@ -254,8 +261,12 @@ mod tests {
     type Change<'a> = &'a (dyn Fn(&Connection) -> Result<()> + Sync);
 
     fn fresh() -> (TempDir, SqliteStore) {
+        fresh_with(&SqliteOptions::new())
+    }
+
+    fn fresh_with(options: &SqliteOptions) -> (TempDir, SqliteStore) {
         let folder = tempfile::tempdir().unwrap();
-        let options = SqliteOptions::new().create(true).durability(Durability::Power);
+        let options = options.clone().create(true).durability(Durability::Power);
         let store = options.open(folder.path().join("sessions.db")).unwrap();
         (folder, store)
     }
@@ -388,6 +399,33 @@ mod tests {
         assert!(stored(database).is_empty());
         database.write("change", |group| put(group, "c")).unwrap();
         assert_eq!(stored(database), ["c"]);
+    }
+
+    /// An exclusive handle reads on the connection that has the changes of the group.
+    #[test]
+    fn an_exclusive_read_returns_only_committed_changes() {
+        let (_folder, store) = fresh_with(&SqliteOptions::new().exclusive(true));
+        let database = &*store.database;
+        let results = in_one_group(database, &[&|group| put(group, "a")], || {
+            let committed = commits(database);
+            assert_eq!(stored(database), ["a"]);
+            assert_eq!(commits(database), committed + 1);
+        });
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+    }
+
+    /// Frames of the WAL that the device has lost must not be copied into the database.
+    #[test]
+    fn an_exclusive_handle_does_not_checkpoint_after_a_failed_sync() {
+        let (_folder, store) = fresh_with(&SqliteOptions::new().exclusive(true));
+        let database = &*store.database;
+        database.write("change", |connection| put(connection, "a")).unwrap();
+        database.settings.wal.set_failed_sync();
+        database.write("change", |connection| put(connection, "b")).unwrap_err();
+        assert_eq!(stored(database), ["a"]);
+        let path = database.path().to_owned();
+        drop(store);
+        assert!(!wal_check::is_file_complete(&path));
     }
 
     #[test]

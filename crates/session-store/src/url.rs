@@ -23,8 +23,9 @@ use crate::syntax::SplitUrl;
 ///   `busy_timeout` (only in `sqlite:`) is the time to wait for another writer (`5s`, `250ms`).
 ///   `durability` (in `fs:` and `sqlite:`) is `process` or `power`. With `process`, the default, an
 ///   acknowledged change survives the end of the process. With `power` it also survives a power
-///   cut. `exclusive` (only in `fs:`) is `true` or `false`. With `true`, this handle makes all
-///   changes of the store, and its appends are faster.
+///   cut. `exclusive` (in `fs:` and `sqlite:`) is `true` or `false`. With `true`, this handle makes
+///   all changes of the store, and its appends are faster. In `sqlite:`, this handle is then the
+///   only one that can be open, because reads of other handles are refused too.
 /// - `postgres://` names a schema of a PostgreSQL database, as libpq spells it. With the feature
 ///   `postgres`, the documentation of `postgres::PostgresUrl` describes these URLs.
 /// - `redis://`, `redis+unix://`, `redis-sentinel://` and `redis-cluster://` name Redis servers.
@@ -240,6 +241,10 @@ mod tests {
     #[case("sqlite:a?durability=process", "sqlite:a")]
     #[case("fs:a?exclusive=true&durability=power", "fs:a?durability=power&exclusive=true")]
     #[case("fs:a?exclusive=false", "fs:a")]
+    #[case(
+        "sqlite:a?exclusive=true&busy_timeout=5s",
+        "sqlite:a?busy_timeout=5000ms&exclusive=true"
+    )]
     fn options_are_written_unless_they_have_their_defaults(
         #[case] text: &str,
         #[case] written: &str,
@@ -272,8 +277,9 @@ mod tests {
     #[case("fs:a?colour=red", "\"colour\"; it has durability, exclusive")]
     #[case("fs:a?busy_timeout=5s", "\"busy_timeout\"; it has durability, exclusive")]
     #[case("fs:a?exclusive=", "\"\"; it is true or false")]
+    #[case("sqlite:a?exclusive=1", "the option exclusive cannot be \"1\"; it is true or false")]
     #[case("fs:a?exclusive=1", "the option exclusive cannot be \"1\"; it is true or false")]
-    #[case("sqlite:a?colour=red", "\"colour\"; it has busy_timeout, durability")]
+    #[case("sqlite:a?colour=red", "\"colour\"; it has busy_timeout, durability, exclusive")]
     #[case("fs:a?durability=", "process or power")]
     #[case("sqlite:a?durability=full", "\"full\"; it is process or power")]
     #[case("sqlite:a?busy_timeout=5", "5s or 250ms")]

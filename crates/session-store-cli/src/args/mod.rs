@@ -56,7 +56,8 @@ Messages with --json
 const URL_OPTIONS: &str = "\
 A URL can have options after a question mark, such as sqlite:logs.db?durability=power
   durability=power  of fs, sqlite and postgres: an acknowledged change survives a power cut
-  exclusive=true    of fs: only this program changes the store meanwhile, and appends are faster
+  exclusive=true    of fs and sqlite: only this program changes the store meanwhile (with sqlite,
+                    also only this program reads it), and appends are faster
   busy_timeout=5s   of sqlite: the time to wait for another writer
 
 ";

@@ -12,6 +12,7 @@ mod bulk_load;
 mod concurrent;
 mod conformance;
 mod corrupt;
+mod exclusive;
 mod full_disk;
 mod group_commit;
 mod info;

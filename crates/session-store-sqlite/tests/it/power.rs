@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::str::FromStr;
 
+use rstest::rstest;
 use session_store_core::{Durability, LogEntry, Store, StoreError};
 use session_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
@@ -111,9 +112,10 @@ fn large() -> LogEntry {
 #[ignore = "runs in a child process of another test"]
 fn child_whose_sync_fails() {
     let job = child_job();
-    let (policy, path) = job.split_once(' ').unwrap();
+    let [policy, is_exclusive, path] = job.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
     let durability = policy.parse::<SyncPolicy>().unwrap().durability();
     let options = SqliteOptions::new().create(true).durability(durability);
+    let options = options.exclusive(is_exclusive.parse().unwrap());
     let Ok(store) = options.open(path) else { return println!("outcome: not opened") };
     let (session, segment) = ids();
     let changes = (0..3).map(|n| if n == 1 { large() } else { entry(n) });
@@ -193,7 +195,7 @@ fn is_refusal(error: &StoreError) -> bool {
 }
 
 /// Returns the outcome of a child for which only the `n`th sync of the file fails.
-fn outcome(policy: SyncPolicy, suffix: &str, n: usize) -> String {
+fn outcome(policy: SyncPolicy, is_exclusive: bool, suffix: &str, n: usize) -> String {
     let folder = TempDir::new().unwrap();
     let path = folder.path().canonicalize().unwrap().join("sessions.db");
     let mut strace = Command::new("strace");
@@ -201,7 +203,7 @@ fn outcome(policy: SyncPolicy, suffix: &str, n: usize) -> String {
     strace.arg("-P").arg(format!("{}{suffix}", path.display()));
     strace.arg("--trace=fsync,fdatasync");
     strace.arg(format!("--inject=fsync,fdatasync:error=EIO:when={n}"));
-    let job = format!("{policy:?} {}", path.display());
+    let job = format!("{policy:?} {is_exclusive} {}", path.display());
     let child = "power::child_whose_sync_fails";
     let output = Process::output(&mut child_test_under(strace, child, job));
     assert!(output.status.success(), "sync {n}: {}", String::from_utf8_lossy(&output.stdout));
@@ -210,12 +212,12 @@ fn outcome(policy: SyncPolicy, suffix: &str, n: usize) -> String {
     outcome.unwrap_or_else(|| panic!("{lines}")).1.to_owned()
 }
 
-#[test]
+#[rstest]
 #[ignore = "needs strace: cargo xtask torture"]
-fn torture_a_handle_refuses_changes_after_a_failed_sync() {
+fn torture_a_handle_refuses_changes_after_a_failed_sync(#[values(false, true)] is_exclusive: bool) {
     for policy in [SyncPolicy::EachChange, SyncPolicy::Sync] {
         for suffix in ["", "-wal"] {
-            let outcomes = (1..).map(|n| outcome(policy, suffix, n));
+            let outcomes = (1..).map(|n| outcome(policy, is_exclusive, suffix, n));
             let failed: Vec<_> = outcomes.take_while(|outcome| outcome != "no failure").collect();
             eprintln!("{policy:?} {suffix}: {failed:?}");
             assert!(failed.contains(&"stopped".to_owned()), "{policy:?} {suffix}: {failed:?}");

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use rustix::process::geteuid;
 use rustix::thread::{Uid, set_thread_uid};
 use session_store_core::{Store, StoreError};
-use session_store_sqlite::{SqliteStore, is_sqlite_file};
+use session_store_sqlite::{SqliteOptions, SqliteStore, is_sqlite_file};
 
 use crate::{entries, entry, fresh, ids};
 
@@ -127,6 +127,26 @@ fn a_store_in_a_read_only_folder_can_be_read_and_follows_its_changes() {
         drop(frozen);
         store.append(session, segment, &entry(2)).unwrap();
         assert_eq!(store.read_all(session, segment).unwrap(), entries(0..3));
+    });
+}
+
+#[rstest]
+#[case::the_folder(true)]
+#[case::the_database(false)]
+fn an_exclusive_handle_needs_write_permission(#[case] is_folder: bool) {
+    unprivileged(|| {
+        let (_folder, path, store) = fresh();
+        drop(store);
+        let options = SqliteOptions::new().exclusive(true);
+        let frozen = is_folder.then(|| FrozenFolder::new(&path));
+        let frozen_file = (!is_folder).then(|| Frozen::new(vec![path.clone()]));
+        let error = options.open(&path).unwrap_err();
+        assert!(error.to_string().contains("cannot open exclusively"), "{error}");
+        let StoreError::Io(error) = error else { panic!("{error:?}") };
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
+        SqliteStore::open(&path).unwrap().list_sessions().unwrap();
+        drop((frozen, frozen_file));
+        options.open(&path).unwrap();
     });
 }
 

@@ -9,8 +9,8 @@ use session_store_core::{Durability, StoreError};
 use super::BackendLocation;
 use crate::error::UrlError;
 use crate::syntax::{
-    BUSY_TIMEOUT, DURABILITY, SplitUrl, durability_option, parse_durability, parse_duration,
-    path_text, query_text,
+    BUSY_TIMEOUT, DURABILITY, EXCLUSIVE, SplitUrl, durability_option, exclusive_option,
+    parse_durability, parse_duration, parse_switch, path_text, query_text,
 };
 
 /// The location of a database file.
@@ -19,21 +19,23 @@ pub(crate) struct SqliteLocation {
     path: PathBuf,
     busy_timeout: Option<Duration>,
     durability: Durability,
+    is_exclusive: bool,
 }
 
 impl SqliteLocation {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, busy_timeout: None, durability: Durability::default() }
+        Self { path, busy_timeout: None, durability: Durability::default(), is_exclusive: false }
     }
 }
 
 impl BackendLocation for SqliteLocation {
     fn parse(url: &SplitUrl<'_>) -> Result<Self, UrlError> {
         let mut location = Self::new(url.path()?);
-        for (option, value) in url.options(&[BUSY_TIMEOUT, DURABILITY])? {
+        for (option, value) in url.options(&[BUSY_TIMEOUT, DURABILITY, EXCLUSIVE])? {
             match option {
                 BUSY_TIMEOUT => location.busy_timeout = Some(parse_duration(option, &value)?),
                 DURABILITY => location.durability = parse_durability(&value)?,
+                EXCLUSIVE => location.is_exclusive = parse_switch(option, &value)?,
                 _ => unreachable!("the list of options has no {option}"),
             }
         }
@@ -42,8 +44,8 @@ impl BackendLocation for SqliteLocation {
 
     #[cfg(feature = "sqlite")]
     fn open(&self, create: bool) -> super::OpenResult {
-        let mut options =
-            crate::sqlite::SqliteOptions::new().create(create).durability(self.durability);
+        let options = crate::sqlite::SqliteOptions::new().create(create);
+        let mut options = options.durability(self.durability).exclusive(self.is_exclusive);
         if let Some(timeout) = self.busy_timeout {
             options = options.busy_timeout(timeout);
         }
@@ -59,7 +61,11 @@ impl fmt::Display for SqliteLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let busy_timeout = self.busy_timeout.map(|timeout| timeout.as_millis());
         let busy_timeout = busy_timeout.map(|ms| format!("{BUSY_TIMEOUT}={ms}ms"));
-        let query = query_text([busy_timeout, durability_option(self.durability)]);
+        let query = query_text([
+            busy_timeout,
+            durability_option(self.durability),
+            exclusive_option(self.is_exclusive),
+        ]);
         write!(f, "sqlite:{}{query}", path_text(&self.path))
     }
 }
