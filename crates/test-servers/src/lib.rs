@@ -36,6 +36,7 @@ pub mod power_cut;
 
 mod ballast;
 mod certificate;
+mod exclusive_handle;
 mod fast_folder;
 mod place;
 mod port;
@@ -45,6 +46,7 @@ mod proxy;
 mod redis;
 
 pub use ballast::Ballast;
+pub use exclusive_handle::ExclusiveHandle;
 pub use fast_folder::fast_folder;
 pub use place::{Backend, Place};
 pub use port::free_port;

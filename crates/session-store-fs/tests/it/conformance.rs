@@ -3,14 +3,12 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, Weak};
 
 use session_store_conformance::{Harness, Storage, conformance_growth, conformance_matrix};
 use session_store_core::{Durability, SegmentId, SessionId, Store, StoreError};
 use session_store_fs::{FsOptions, FsStore};
 use tempfile::TempDir;
-use test_deadlines::wait_until;
-use test_servers::fast_folder;
+use test_servers::{ExclusiveHandle, fast_folder};
 
 /// Every storage is a new folder.
 struct Folders {
@@ -37,7 +35,7 @@ fn temporary_folder() -> TempDir {
 
 impl Harness for Folders {
     fn fresh(&self) -> Box<dyn Storage> {
-        let exclusive = self.is_exclusive.then(Mutex::default);
+        let exclusive = self.is_exclusive.then(ExclusiveHandle::default);
         Box::new(Folder { folder: (self.folder)(), options: self.options.clone(), exclusive })
     }
 
@@ -49,41 +47,23 @@ impl Harness for Folders {
 struct Folder {
     folder: TempDir,
     options: FsOptions,
-    /// The exclusive handle. All handles of the storage are clones of it.
-    exclusive: Option<Mutex<Weak<FsStore>>>,
+    /// The handle of an exclusive store.
+    exclusive: Option<ExclusiveHandle<FsStore>>,
 }
 
 impl Folder {
     fn root(&self) -> PathBuf {
         self.folder.path().join("logs")
     }
-
-    /// Opens an exclusive handle. Waits while another thread is still dropping the last exclusive
-    /// handle.
-    fn open_exclusively(&self) -> Result<FsStore, StoreError> {
-        let mut opened = None;
-        wait_until("the end of the last exclusive handle", || {
-            let result = self.options.open(self.root());
-            let is_busy = matches!(&result, Err(error) if error.is_transient());
-            opened = Some(result);
-            !is_busy
-        });
-        opened.expect("the condition is called at least once")
-    }
 }
 
 impl Storage for Folder {
     fn open(&self) -> Result<Box<dyn Store>, StoreError> {
-        let Some(exclusive) = &self.exclusive else {
-            return Ok(Box::new(self.options.open(self.root())?));
-        };
-        let mut handle = exclusive.lock().expect("no thread panics while it opens a handle");
-        let store = match handle.upgrade() {
-            Some(store) => store,
-            None => Arc::new(self.open_exclusively()?),
-        };
-        *handle = Arc::downgrade(&store);
-        Ok(Box::new(store))
+        let open = || self.options.open(self.root());
+        Ok(match &self.exclusive {
+            Some(handle) => Box::new(handle.open(open)?),
+            None => Box::new(open()?),
+        })
     }
 
     fn address(&self) -> Option<String> {

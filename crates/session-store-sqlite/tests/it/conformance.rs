@@ -1,4 +1,5 @@
-//! The checks of the conformance kit over the SQLite backend, with each durability.
+//! The checks of the conformance kit over the SQLite backend: with each durability, and with an
+//! exclusive handle.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,18 +9,25 @@ use session_store_conformance::{Harness, Storage, conformance_growth, conformanc
 use session_store_core::{Durability, SegmentId, SessionId, Store, StoreError};
 use session_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
-use test_servers::fast_folder;
+use test_servers::{ExclusiveHandle, fast_folder};
 use uuid::Uuid;
 
 /// Every storage is a database file in a new folder.
 struct Databases {
     options: SqliteOptions,
     folder: fn() -> TempDir,
+    is_exclusive: bool,
 }
 
 impl Databases {
     fn with(durability: Durability, folder: fn() -> TempDir) -> Self {
-        Self { options: SqliteOptions::new().create(true).durability(durability), folder }
+        let options = SqliteOptions::new().create(true).durability(durability);
+        Self { options, folder, is_exclusive: false }
+    }
+
+    fn exclusive() -> Self {
+        let options = SqliteOptions::new().create(true).exclusive(true);
+        Self { options, folder: temporary_folder, is_exclusive: true }
     }
 }
 
@@ -29,7 +37,8 @@ fn temporary_folder() -> TempDir {
 
 impl Harness for Databases {
     fn fresh(&self) -> Box<dyn Storage> {
-        Box::new(Database { folder: (self.folder)(), options: self.options.clone() })
+        let exclusive = self.is_exclusive.then(ExclusiveHandle::default);
+        Box::new(Database { folder: (self.folder)(), options: self.options.clone(), exclusive })
     }
 
     fn open_at(&self, address: &str) -> Result<Box<dyn Store>, StoreError> {
@@ -40,6 +49,8 @@ impl Harness for Databases {
 struct Database {
     folder: TempDir,
     options: SqliteOptions,
+    /// The handle of an exclusive store.
+    exclusive: Option<ExclusiveHandle<SqliteStore>>,
 }
 
 impl Database {
@@ -60,11 +71,16 @@ impl Database {
 
 impl Storage for Database {
     fn open(&self) -> Result<Box<dyn Store>, StoreError> {
-        Ok(Box::new(self.options.open(self.file())?))
+        let open = || self.options.open(self.file());
+        Ok(match &self.exclusive {
+            Some(handle) => Box::new(handle.open(open)?),
+            None => Box::new(open()?),
+        })
     }
 
     fn address(&self) -> Option<String> {
-        self.file().to_str().map(String::from)
+        let is_shared = self.exclusive.is_none();
+        is_shared.then(|| self.file().to_str().map(String::from))?
     }
 
     fn keep(&mut self) -> Option<PathBuf> {
@@ -118,6 +134,17 @@ conformance_matrix! {
             folder: "the storage is not a folder; another test puts a foreign database there",
             log_file: "a database file does not consist of lines",
             unlist: "there is no separate index that could lose a segment",
+        },
+    },
+    exclusive: {
+        harness: Databases::exclusive(),
+        skip: {
+            folder: "the storage is not a folder; another test puts a foreign database there",
+            log_file: "a database file does not consist of lines",
+            unlist: "there is no separate index that could lose a segment",
+            multi_process: "one handle makes all changes",
+            process: "one handle makes all changes, and the torture kills its process",
+            files: "one handle makes all changes, and the torture fills its disk",
         },
     },
 }
