@@ -34,7 +34,8 @@ pub(crate) struct Args {
     /// Only this durability for power cuts and full disks
     #[arg(long)]
     pub(crate) durability: Option<Durability>,
-    /// Write through one exclusive handle, and read through handles of other processes (fs)
+    /// Write through one exclusive handle (fs, sqlite), and read through handles of other processes
+    /// (fs)
     #[arg(long)]
     pub(crate) exclusive: bool,
     /// Run the faults over stores with planted bugs, and fail if a bug is not caught
@@ -55,7 +56,11 @@ impl Args {
 pub(crate) enum Hidden {
     /// Makes the calls of a writer.
     #[command(hide = true)]
-    Writer,
+    Writer {
+        /// Make all calls in one thread
+        #[arg(long)]
+        in_order: bool,
+    },
 }
 
 /// The kinds of faults.

@@ -40,10 +40,10 @@ use crate::subject::{Backend, Subject};
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    if let Some(Hidden::Writer) = args.hidden {
+    if let Some(Hidden::Writer { in_order }) = args.hidden {
         // Do not print an error: the parent process reads the output, and an error means that the
         // parent has ended.
-        return process::run().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+        return process::run(in_order).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     let seed = args.seed.unwrap_or_else(seed_of_now);
     let mut failures = 0;
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         return exit_code(failures);
     }
     for &backend in Backend::value_variants() {
-        let is_possible = !args.exclusive || backend == Backend::Fs;
+        let is_possible = !args.exclusive || matches!(backend, Backend::Fs | Backend::Sqlite);
         if is_possible && args.backend.is_none_or(|only| only == backend) {
             failures += torture(&args, backend, seed);
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use session_store_conformance::{RemoteStore, start_process};
-use session_store_protocol::{Service, serve_in_order};
+use session_store_protocol::{Service, serve, serve_in_order};
 
 use crate::report::Violation;
 use crate::subject::{self, Subject};
@@ -14,12 +14,18 @@ use crate::subject::{self, Subject};
 /// The hidden command of a writer's process.
 pub(crate) const WRITER: &str = "writer";
 
-/// Makes the calls of the parent process until the parent ends.
-///
-/// `strace` observes only one thread, so the calls are all made in this thread.
-pub(crate) fn run() -> io::Result<()> {
+/// The option of a writer's process that makes all calls in one thread.
+pub(crate) const IN_ORDER: &str = "--in-order";
+
+/// Makes the calls of the parent process until the parent ends. With `in_order`, all calls are made
+/// in this thread.
+pub(crate) fn run(in_order: bool) -> io::Result<()> {
     let service = Service::opening(subject::open_or_create);
-    serve_in_order(&service, io::stdin().lock(), io::stdout())
+    let (input, output) = (io::stdin().lock(), io::stdout());
+    if in_order {
+        return serve_in_order(&service, input, output);
+    }
+    serve(&service, input, output)
 }
 
 /// Returns the command of a writer's process.
@@ -34,17 +40,18 @@ pub(crate) fn start(address: &str) -> Result<RemoteStore, Violation> {
     start_as(command().map_err(|error| Violation::failed("start a process", &error))?, address)
 }
 
-/// Starts the processes of a round. Returns after all processes have opened the storage.
+/// Starts the processes for this number of writers. Returns after all processes have opened the
+/// storage.
 pub(crate) fn start_all(
     subject: &Subject,
     storage: &Path,
-    processes: usize,
+    writers: usize,
 ) -> Result<Vec<RemoteStore>, Violation> {
     let start_one = |number| {
         let is_exclusive = subject.is_exclusive && !subject.only_reads(number);
         start(&Subject { is_exclusive, ..*subject }.address(storage))
     };
-    (0..processes).map(start_one).collect()
+    (0..subject.processes(writers)).map(start_one).collect()
 }
 
 /// Starts a process by this command. Returns after the process has opened the storage.

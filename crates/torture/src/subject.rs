@@ -30,8 +30,9 @@ pub(crate) enum Backend {
 pub(crate) struct Subject {
     pub(crate) backend: Backend,
     pub(crate) durability: Durability,
-    /// Whether the first process of a round has an exclusive handle. The other processes then only
-    /// read.
+    /// Whether the first process of a round has an exclusive handle. With files, the other
+    /// processes then only read. With SQLite, the first process is the only one, and makes the
+    /// calls of all writers.
     pub(crate) is_exclusive: bool,
     /// The planted bug, if the store is not one of ours.
     pub(crate) flaw: Option<Flaw>,
@@ -51,7 +52,12 @@ impl Subject {
 
     /// Returns whether the process with this number only reads.
     pub(crate) fn only_reads(&self, number: usize) -> bool {
-        self.is_exclusive && number > 0
+        self.is_exclusive && self.backend == Backend::Fs && number > 0
+    }
+
+    /// Returns the number of processes of a round with this number of writers.
+    pub(crate) fn processes(&self, writers: usize) -> usize {
+        if self.is_exclusive && self.backend == Backend::Sqlite { 1 } else { writers }
     }
 
     /// Returns the number of processes that write, of `processes` in a round.

@@ -220,6 +220,7 @@ fn under_strace(trace: &Path, fault: &str) -> Result<Command, Violation> {
     if fault.starts_with("inject") {
         strace.args(["-e", fault]);
     }
-    strace.arg(program).arg(process::WRITER);
+    // `strace` observes only one thread.
+    strace.arg(program).args([process::WRITER, process::IN_ORDER]);
     Ok(strace)
 }

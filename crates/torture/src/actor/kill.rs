@@ -15,7 +15,7 @@ use crate::round::Round;
 use crate::subject::{Subject, open_or_create};
 use crate::writer::{Rules, Writer};
 
-const PROCESSES: usize = 3;
+const WRITERS: usize = 3;
 
 /// The number of rounds on one storage. The kills of a round can leave torn tails. The changes of
 /// the next round repair the torn tails, so this repair is tested too.
@@ -32,7 +32,7 @@ pub(crate) fn run(subject: &Subject, budget: &mut Budget) -> Result<Tally, Viola
         let folder =
             TempDir::new().map_err(|error| Violation::failed("create a folder", &error))?;
         let storage = folder.path().join("storage");
-        let mut round = Round::first(budget.next_round(), PROCESSES, subject.has_pods());
+        let mut round = Round::first(budget.next_round(), WRITERS, subject.has_pods());
         for _ in 0..ROUNDS {
             if !budget.has_more(total.faults) {
                 break;
@@ -65,9 +65,12 @@ fn kill_all(
         has_large_logs: true,
         only_reads: false,
     };
-    let processes = process::start_all(subject, storage, PROCESSES)?;
+    let processes = process::start_all(subject, storage, WRITERS)?;
     thread::scope(|scope| {
-        for (number, process) in processes.iter().enumerate() {
+        // A process makes the calls of several writers if it is the only one.
+        let process_of = |number| &processes[number % processes.len()];
+        for number in 0..WRITERS {
+            let process = process_of(number);
             let only_reads = subject.only_reads(number);
             let rules = Rules { only_reads, ..rules };
             let writer = Writer::new(process, &round, number, rules, budget.random());
@@ -76,7 +79,7 @@ fn kill_all(
             // A process that only reads has no changes to interrupt. So this process is killed in
             // the middle of a call of the writer.
             let watched = if only_reads { 0 } else { number };
-            let (progress, writer) = (&round.progress[watched], &processes[watched]);
+            let (progress, writer) = (&round.progress[watched], process_of(watched));
             scope.spawn(move || {
                 moment.wait(progress, writer);
                 process.kill();
@@ -84,9 +87,11 @@ fn kill_all(
         }
     });
     drop(processes);
-    round.count(|tally| tally.faults += subject.writers(PROCESSES));
+    round.count(|tally| tally.faults += subject.writers(WRITERS));
     let tally = round.result()?;
-    let store = open_or_create(&subject.address(storage))
+    // After every second round, a shared handle opens the storage that an exclusive one has left.
+    let is_exclusive = subject.is_exclusive && round.number.is_multiple_of(2);
+    let store = open_or_create(&Subject { is_exclusive, ..*subject }.address(storage))
         .map_err(|error| Violation::failed("open", &error))?;
     let contents = audit(&*store, &round, Survives::All)?;
     Ok((tally, round.next(contents)))

@@ -19,8 +19,8 @@ use crate::round::Round;
 use crate::subject::{Subject, open_or_create};
 use crate::writer::{Rules, Writer};
 
-/// Four processes, so that most cuts are in the middle of several calls.
-const PROCESSES: usize = 4;
+/// Four writers, so that most cuts are in the middle of several calls.
+const WRITERS: usize = 4;
 
 /// The number of power cuts of one file system.
 const CUTS: usize = 10;
@@ -64,7 +64,7 @@ pub(crate) fn run(
     while budget.has_more(total.faults) {
         let disk = Disk::new(file_system);
         let storage = disk.root().join("storage");
-        let mut round = Round::first(budget.next_round(), PROCESSES, subject.has_pods());
+        let mut round = Round::first(budget.next_round(), WRITERS, subject.has_pods());
         for _ in 0..CUTS {
             if !budget.has_more(total.faults) {
                 break;
@@ -95,18 +95,21 @@ fn cut(
         has_large_logs: true,
         only_reads: false,
     };
-    let processes = process::start_all(subject, storage, PROCESSES)?;
+    let processes = process::start_all(subject, storage, WRITERS)?;
     let switch = disk.power_switch();
     thread::scope(|scope| {
-        for (number, process) in processes.iter().enumerate() {
+        // A process makes the calls of several writers if it is the only one.
+        let process_of = |number| &processes[number % processes.len()];
+        for number in 0..WRITERS {
+            let process = process_of(number);
             let rules = Rules { only_reads: subject.only_reads(number), ..rules };
             let writer = Writer::new(process, &round, number, rules, budget.random());
             scope.spawn(move || writer.run(CALLS));
         }
         let mut random = budget.random();
-        let number = random.below(subject.writers(PROCESSES));
+        let number = random.below(subject.writers(WRITERS));
         let moment = Moment::random(&mut random, USUAL_DELAY);
-        moment.wait(&round.progress[number], &processes[number]);
+        moment.wait(&round.progress[number], process_of(number));
         // A call that returns after this moment counts as a call of unknown outcome, even if it
         // succeeds. The reason is a difference to a real power cut: a sync that runs while the file
         // system is shut down can succeed without saving any data. A real power cut would have

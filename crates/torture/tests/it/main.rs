@@ -25,9 +25,9 @@ fn killed_writers_lose_nothing(#[values("fs", "sqlite")] backend: &str) {
     torture(&[backend, "--fault", "kill", "--count", "90"]);
 }
 
-#[test]
-fn a_killed_exclusive_writer_loses_nothing() {
-    torture(&["fs", "--exclusive", "--fault", "kill", "--count", "30"]);
+#[rstest]
+fn a_killed_exclusive_writer_loses_nothing(#[values("fs", "sqlite")] backend: &str) {
+    torture(&[backend, "--exclusive", "--fault", "kill", "--count", "30"]);
 }
 
 #[rstest]
@@ -72,10 +72,12 @@ fn failed_system_calls_lose_nothing(#[values("fs", "sqlite")] backend: &str) {
     torture(&[backend, "--fault", "calls", "--count", "100"]);
 }
 
-#[test]
+#[rstest]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs strace, which is a program for Linux")]
-fn failed_system_calls_of_an_exclusive_writer_lose_nothing() {
-    torture(&["fs", "--exclusive", "--fault", "calls", "--count", "100"]);
+fn failed_system_calls_of_an_exclusive_writer_lose_nothing(
+    #[values("fs", "sqlite")] backend: &str,
+) {
+    torture(&[backend, "--exclusive", "--fault", "calls", "--count", "100"]);
 }
 
 #[rstest]

@@ -74,16 +74,18 @@ fn repair(storage: &dyn Storage, mut random: Random) -> Result<Tally, Violation>
     repair_with(&*store).map_err(|error| failed("the last repair", &error))?;
     damaged.iter().try_for_each(|damaged| damaged.check(&*store, true))?;
     audit::check(&*store)?;
+    for Damaged { target, .. } in &damaged {
+        let entry = [entry(ENTRIES)];
+        let appended = target.change(&*store, Change::Append, &entry);
+        appended.map_err(|error| failed("the append after the repair", &error))?;
+    }
+    // An exclusive handle prevents the read.
+    drop(store);
     let kept = storage.quarantined().map_err(|error| failed("read a copy", &*error))?;
     for bad in &bad {
         if !kept.iter().any(|kept| kept.contains(bad)) {
             return Err(Violation::new(format!("the repair has deleted the text {bad:?}")));
         }
-    }
-    for Damaged { target, .. } in &damaged {
-        let entry = [entry(ENTRIES)];
-        let appended = target.change(&*store, Change::Append, &entry);
-        appended.map_err(|error| failed("the append after the repair", &error))?;
     }
     Ok(tally)
 }
