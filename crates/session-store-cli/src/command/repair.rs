@@ -36,7 +36,10 @@ pub(crate) fn run(args: &RepairArgs, out: &mut Output) -> Result<Exit, Failure> 
     }
     explain_end("each log is repaired or as before; run the same command again");
     let repairs = change(&store, || repair(&store, scope, out))?;
-    let store = reopener(&store)()?;
+    let reopen = reopener(&store);
+    // An exclusive handle must be closed before another one is opened.
+    drop(store);
+    let store = reopen()?;
     let mut summary = Check::new(&store, scope, out).run()?;
     summary.repairs = Some(repairs);
     out.answer(&summary)?;

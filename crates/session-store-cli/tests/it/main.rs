@@ -7,8 +7,9 @@ mod check;
 mod create;
 mod damage;
 mod demo;
-mod export;
 #[cfg(unix)]
+mod exclusive;
+mod export;
 mod follow;
 mod import;
 mod import_logs;

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use session_store::{OpenStore, Store, StoreError};
+use session_store::{Capability, OpenStore, Store, StoreError};
 use session_store_conformance::{Harness, Storage};
 
 use super::fence::{Fence, Fenced};
@@ -29,7 +29,11 @@ struct Part {
 
 impl Storage for Part {
     fn open(&self) -> Result<Box<dyn Store>, StoreError> {
-        let store = reopener(&self.store)().map_err(io::Error::other)?;
+        // An exclusive handle prevents other handles, so the check uses a clone of it.
+        let store = match self.store.capabilities().has(Capability::MultiProcess) {
+            true => reopener(&self.store)().map_err(io::Error::other)?,
+            false => self.store.clone(),
+        };
         Ok(Box::new(Fenced::new(store, Arc::clone(&self.fence))))
     }
 }
