@@ -1,9 +1,11 @@
 //! Appends of one entry and of 64 entries in a transaction, against the same statements on a plain
-//! connection.
+//! connection. Appends of one entry also with an exclusive handle, and against a bare INSERT.
 
-use session_store_core::LogEntry;
+use session_store_core::{Durability, LogEntry};
+use session_store_sqlite::SqliteOptions;
 
 use super::Setup;
+use super::raw::Raw;
 use crate::load::{self, Load};
 use crate::measure::{Side, in_turn, timed};
 use crate::measurement::{Goal, Measurement};
@@ -12,38 +14,80 @@ use crate::{Done, Fallible};
 
 pub(super) const ONE: Bench = Bench {
     name: "sqlite/append",
-    about: "append, against the same statements",
-    run: |plan| plan.loads.iter().map(|load| append(plan, ONE.name, load, 1, 1024)).collect(),
+    about: "append, also with an exclusive handle, against the same statements and a bare INSERT",
+    run: |plan| {
+        let shared = |load| statements(plan, ONE.name, &SqliteOptions::new(), load, 1);
+        let exclusive = |load: &Load| -> Fallible<Measurement> {
+            let options = SqliteOptions::new().exclusive(true);
+            let measurement = statements(plan, ONE.name, &options, load, 1)?;
+            Ok(Measurement { what: format!("exclusive, {}", load.name), ..measurement })
+        };
+        let goal = Goal::AtLeast(0.85);
+        let [kilobyte, corpus] = &plan.loads;
+        Ok(vec![
+            shared(kilobyte)?.with_goal(goal),
+            shared(corpus)?.with_goal(goal),
+            exclusive(kilobyte)?.with_goal(Goal::AtLeast(1.15)),
+            exclusive(corpus)?,
+            bare_insert(plan, kilobyte)?,
+        ])
+    },
 };
 
 pub(super) const MANY: Bench = Bench {
     name: "sqlite/append_all",
     about: "append_all of 64, against the same statements",
-    run: |plan| plan.loads.iter().map(|load| append(plan, MANY.name, load, 64, 4096)).collect(),
+    run: |plan| {
+        let many = |load| statements(plan, MANY.name, &SqliteOptions::new(), load, 64);
+        plan.loads.iter().map(|load| Ok(many(load)?.with_goal(Goal::AtLeast(0.85)))).collect()
+    },
 };
 
-/// Measures appends. `entries` is the number of entries in a round. This number must be large
-/// enough for several checkpoints of the write-ahead log in each round.
-fn append(
+/// Measures appends against the statements of a shared handle.
+fn statements(
+    plan: &Plan,
+    bench: &'static str,
+    options: &SqliteOptions,
+    load: &Load,
+    batch: usize,
+) -> Fallible<Measurement> {
+    let setup = Setup::with(plan, options)?;
+    let raw = setup.floor()?;
+    let (session, segment) = (setup.session, setup.segment);
+    appends(&setup, plan, bench, load, batch, &|batch| {
+        raw.append(session, segment, batch.iter().map(LogEntry::as_json))
+    })
+}
+
+/// Measures appends against one INSERT of the same text in a table without ids, which commits
+/// itself. This shows the cost of the rest of an append: the row of the log, with its head.
+fn bare_insert(plan: &Plan, load: &Load) -> Fallible<Measurement> {
+    let setup = Setup::new(plan)?;
+    let raw = Raw::open(&setup.folder.join("bare.db"), Durability::Process)?;
+    raw.create_bare_table()?;
+    let measurement = appends(&setup, plan, ONE.name, load, 1, &|batch| {
+        batch.iter().try_for_each(|entry| raw.insert_bare(entry.as_json()))
+    })?;
+    Ok(Measurement { what: format!("by a bare INSERT, {}", load.name), ..measurement })
+}
+
+/// Measures appends against `floor`, which appends a batch.
+fn appends(
+    setup: &Setup,
     plan: &Plan,
     bench: &'static str,
     load: &Load,
     batch: usize,
-    entries: usize,
+    floor: &dyn Fn(&[LogEntry]) -> Done,
 ) -> Fallible<Measurement> {
-    let setup = Setup::new(plan)?;
-    let raw = setup.floor()?;
-    let (session, segment) = (setup.session, setup.segment);
-    let entries = load.batch(plan.amount(entries));
+    // A round has enough entries for several checkpoints of the write-ahead log.
+    let entries = load.batch(plan.amount(if batch == 1 { 1024 } else { 4096 }));
     let batches: Vec<_> = entries.chunks(batch).collect();
     let each = |append: &dyn Fn(&[LogEntry]) -> Done| {
         timed(|| batches.iter().try_for_each(|batch| append(batch)))
     };
     let ours: Side<'_> = Box::new(|| each(&|batch| load::append(setup.log(), batch)));
-    let floor: Side<'_> = Box::new(|| {
-        each(&|batch| raw.append(session, segment, batch.iter().map(LogEntry::as_json)))
-    });
+    let floor: Side<'_> = Box::new(|| each(floor));
     let times = in_turn(plan.rounds(24), [ours, floor])?;
-    let measurement = Measurement::speed(bench, load.name, batches.len(), &times);
-    Ok(measurement.with_goal(Goal::AtLeast(0.85)))
+    Ok(Measurement::speed(bench, load.name, batches.len(), &times))
 }

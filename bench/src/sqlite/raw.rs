@@ -61,6 +61,17 @@ impl Raw {
         self.run("COMMIT")
     }
 
+    /// Creates a table that has only the texts of entries.
+    pub(crate) fn create_bare_table(&self) -> Done {
+        self.run("CREATE TABLE entries (text TEXT NOT NULL)")
+    }
+
+    /// Inserts a text into the bare table, in a transaction of its own.
+    pub(crate) fn insert_bare(&self, text: &str) -> Done {
+        self.0.prepare_cached("INSERT INTO entries VALUES (?1)")?.execute([text])?;
+        Ok(())
+    }
+
     /// Reads a whole log and checks each text. Returns all texts joined, and the end of each text.
     pub(crate) fn read(
         &self,
