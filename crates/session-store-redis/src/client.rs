@@ -42,7 +42,7 @@ pub(crate) struct Client {
     pub(crate) pushes: Pushes,
 }
 
-/// The experience of a handle with pushes, which are the transactions of `push.rs`.
+/// The facts that a handle has learned about pushes, the transactions of `push.rs`.
 #[derive(Default)]
 pub(crate) struct Pushes {
     /// Whether a server has executed a transaction.
@@ -358,8 +358,9 @@ pub(crate) fn transaction(
     for command in enclosed(commands) {
         pipe.add_command(command);
     }
-    // The pipeline has no method for the first error: its error for a refused transaction has the
-    // code EXECABORT, which hides for example a redirection.
+    // Return the first error of the replies. The client library would return the error of `EXEC`.
+    // If the server refused a command, that error has the code EXECABORT, which hides the reason
+    // for the refusal (for example a redirection).
     let replies: Vec<RedisResult<Value>> = pipe.ignore_errors().query(connection)?;
     replies.into_iter().try_fold(Value::Nil, |_, reply| reply)
 }

@@ -189,7 +189,7 @@
 //!
 //! These permissions are optional:
 //! - `+config|get`, to report unsafe settings of the server and its limit for the size of an entry,
-//! - `+rpushx`, for faster large appends and creations of large logs,
+//! - `+rpushx`, to make large appends and to create large logs faster,
 //! - `+role`, to recognize behind Sentinels a former master that has become a replica.
 //!
 //! # Measured

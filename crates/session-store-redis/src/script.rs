@@ -35,8 +35,8 @@ programs! {
     /// such a server refuses the whole transaction because of `RPUSHX`, but must not refuse a part
     /// of it.
     PUSH = " flags=allow-oom", ["lua/once.lua", "lua/head.lua", "lua/push.lua"];
-    /// Creates a list of staged entries, which a later call adds to a log, from the first entry.
-    /// `RPUSHX` then adds all other entries in the same pipeline.
+    /// Creates a list of staged entries with the first entry. `RPUSHX` then adds all other entries
+    /// in the same pipeline. A later call adds the list to a log.
     BEGIN = "", ["lua/begin.lua"];
     /// Adds a part of the entries to a list of staged entries. Used if all entries together are too
     /// large for one call.

@@ -25,7 +25,7 @@ use crate::open::kind;
 
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
-/// The last step of a proxy for a held transaction.
+/// The treatment of a transaction that the proxy has held back before `EXEC`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
     /// Forwards `EXEC` and its reply.
@@ -41,9 +41,9 @@ type Fault = Box<dyn FnOnce(&RedisServer) -> Then + Send>;
 /// A server, a proxy in front of it, and a store behind the proxy that logs in as `user`.
 struct Setup {
     server: Arc<Mutex<RedisServer>>,
-    /// The fault before the next `EXEC`.
+    /// The fault that the proxy causes before the next `EXEC`.
     fault: Arc<Mutex<Option<Fault>>>,
-    /// All bytes of the transaction before which there was a fault.
+    /// All bytes of the last transaction that the proxy has held back.
     request: Arc<Mutex<Vec<u8>>>,
     behind_proxy: RedisStore,
     direct: RedisStore,
