@@ -36,7 +36,7 @@ impl Drop for ModeLock {
     fn drop(&mut self) {
         // Closing the file is not enough. While another thread starts a program, the new process
         // has a copy of the open file until it executes the program. A process that was made by
-        // fork(2) must not unlock the file, because it would unlock it for its parent, too.
+        // fork(2) must not unlock the file, because the lock of its parent would end too.
         if self.process == process::id() {
             let _ = self.file.unlock();
         }
@@ -51,8 +51,9 @@ impl ModeLock {
         #[cfg(unix)]
         {
             use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-            // The other users of the database can lock the file, too. Its owner can always write
-            // to the file, even if the database is read-only now.
+            // The file has the permissions of the database, so that all users of the database can
+            // lock it. Its owner can always write to the file, even if the database is read-only
+            // now.
             options.mode(database.metadata()?.permissions().mode() & 0o666 | 0o600);
         }
         let mut lock = Self::open(database, &mut options)?;

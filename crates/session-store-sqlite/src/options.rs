@@ -14,7 +14,7 @@ use crate::store::SqliteStore;
 
 /// The longest time that an exclusive handle waits for a lock of SQLite. Only opening the handle
 /// waits, because the handle then keeps the lock. Another handle can be open as long as its process
-/// runs, so only the short locks of programs that begin or end are waited for.
+/// runs. So the handle only waits for the short locks of programs that start or end.
 const EXCLUSIVE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The options for opening a [`SqliteStore`].
