@@ -8,26 +8,19 @@ use crate::measure::Spread;
 use crate::measurement::{Detail, Goal, Measurement, Unit};
 use crate::plan::{Bench, Plan};
 use crate::redis::Setup as Redis;
+use crate::server::OnServer;
 use crate::sessions::HasStore;
 use crate::sqlite::Setup as Sqlite;
 use crate::{Done, Fallible};
 
 pub(crate) const BENCHES: [Bench; 3] = [
-    Bench {
-        name: "fs/allocations",
-        about: ABOUT,
-        run: |plan| all(plan, "fs/allocations", Fs::new(plan)?.store()),
-    },
+    Bench { name: "fs/allocations", about: ABOUT, run: |plan| all(plan, Fs::new(plan)?.store()) },
     Bench {
         name: "sqlite/allocations",
         about: ABOUT,
-        run: |plan| all(plan, "sqlite/allocations", Sqlite::new(plan)?.store()),
+        run: |plan| all(plan, Sqlite::new(plan)?.store()),
     },
-    Bench {
-        name: "redis/allocations",
-        about: ABOUT,
-        run: |plan| all(plan, "redis/allocations", Redis::new()?.store()),
-    },
+    Bench { name: "redis/allocations", about: ABOUT, run: |plan| all(plan, Redis::new()?.store()) },
 ];
 
 const ABOUT: &str =
@@ -73,7 +66,7 @@ const OPERATIONS: [(&str, Operation); 7] = [
     ("lookup_session_of", |log| Ok(log.store.lookup_session_of(log.segment).map(drop)?)),
 ];
 
-fn all(plan: &Plan, bench: &'static str, store: &dyn Store) -> Fallible<Vec<Measurement>> {
+fn all(plan: &Plan, store: &dyn Store) -> Fallible<Vec<Measurement>> {
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let log = Log { store, session, segment, batch: plan.kilobyte().batch(64) };
     let [short, long] = [1000, 10_000].map(|entries| {
@@ -84,7 +77,7 @@ fn all(plan: &Plan, bench: &'static str, store: &dyn Store) -> Fallible<Vec<Meas
             .collect::<Fallible<Vec<_>>>()
     });
     let pairs = short?.into_iter().zip(long?);
-    Ok(OPERATIONS.iter().zip(pairs).map(|((what, _), pair)| steady(bench, what, &pair)).collect())
+    Ok(OPERATIONS.iter().zip(pairs).map(|((what, _), pair)| steady(what, &pair)).collect())
 }
 
 /// Appends until the log has this number of entries.
@@ -107,7 +100,7 @@ fn each(log: &Log<'_>, operation: Operation) -> Fallible<Counted> {
     Ok(Counted { allocations: each(all.allocations), bytes: each(all.bytes) })
 }
 
-fn steady(bench: &'static str, what: &str, (short, long): &(Counted, Counted)) -> Measurement {
+fn steady(what: &str, (short, long): &(Counted, Counted)) -> Measurement {
     // If the operation allocates nothing on the short log, a ratio is not defined. The figure is
     // then 1 plus the allocations on the long log.
     let share = if short.allocations == 0.0 {
@@ -116,7 +109,6 @@ fn steady(bench: &'static str, what: &str, (short, long): &(Counted, Counted)) -
         long.allocations / short.allocations
     };
     Measurement {
-        bench,
         what: what.to_owned(),
         figure: Spread::exactly(share),
         unit: Unit::Times,

@@ -21,14 +21,22 @@ use crate::measurement::{Goal, Measurement};
 use crate::plan::{Bench, Plan};
 
 pub(crate) const BENCHES: [Bench; 3] = [
-    Bench { name: SHOW, about: "show of a long log, against cat, in processor time", run: show },
-    Bench { name: SEARCH, about: "search, against grep -rF, in processor time", run: search },
-    Bench { name: IMPORT, about: "import of logs, against cp -r, in processor time", run: import },
+    Bench {
+        name: "command/show",
+        about: "show of a long log, against cat, in processor time",
+        run: show,
+    },
+    Bench {
+        name: "command/search",
+        about: "search, against grep -rF, in processor time",
+        run: search,
+    },
+    Bench {
+        name: "command/import",
+        about: "import of logs, against cp -r, in processor time",
+        run: import,
+    },
 ];
-
-const SHOW: &str = "command/show";
-const SEARCH: &str = "command/search";
-const IMPORT: &str = "command/import";
 
 /// The number of entries in a log.
 const ENTRIES: usize = 800;
@@ -55,7 +63,7 @@ fn show(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let ours = || session_store(["show", &url(&folder), &segment.to_string()]);
     let floor = || Ok(program("cat", [&path]));
     let what = format!("a log of {} entries", logs * ENTRIES);
-    Ok(vec![compared(plan, SHOW, what, &ours, &floor)?.with_goal(Goal::AtLeast(0.4))])
+    Ok(vec![compared(plan, what, &ours, &floor)?.with_goal(Goal::AtLeast(0.4))])
 }
 
 fn search(plan: &Plan) -> Fallible<Vec<Measurement>> {
@@ -68,7 +76,7 @@ fn search(plan: &Plan) -> Fallible<Vec<Measurement>> {
         let ours = || session_store(["search", &url(&folder), text]);
         let options = ["-rF", "--include=*.jsonl", text].map(OsStr::new);
         let floor = || Ok(program("grep", options.into_iter().chain([folder.as_os_str()])));
-        Ok(compared(plan, SEARCH, what.to_owned(), &ours, &floor)?.with_goal(Goal::AtLeast(0.5)))
+        Ok(compared(plan, what.to_owned(), &ours, &floor)?.with_goal(Goal::AtLeast(0.5)))
     };
     [("a text in one of 16 entries", FREQUENT), ("a text in no entry", ABSENT)]
         .map(|(what, text)| measured(what, text))
@@ -93,7 +101,7 @@ fn import(plan: &Plan) -> Fallible<Vec<Measurement>> {
         Ok(program("cp", [OsStr::new("-r"), source.as_os_str(), copy.as_os_str()]))
     };
     let what = format!("{logs} logs of {ENTRIES} entries");
-    Ok(vec![compared(plan, IMPORT, what, &ours, &floor)?.with_goal(Goal::AtLeast(0.33))])
+    Ok(vec![compared(plan, what, &ours, &floor)?.with_goal(Goal::AtLeast(0.33))])
 }
 
 /// Returns the entries of a log. No two logs are equal, because an import skips a log that it has
@@ -133,7 +141,6 @@ fn url(folder: &Path) -> String {
 /// Their output goes to a file. `grep` would end at the first hit if its output was `/dev/null`.
 fn compared(
     plan: &Plan,
-    bench: &'static str,
     what: String,
     ours: &dyn Fn() -> Fallible<Command>,
     floor: &dyn Fn() -> Fallible<Command>,
@@ -151,7 +158,7 @@ fn compared(
         Ok(children_time()? - before)
     };
     let sides: [Side<'_>; 2] = [Box::new(|| run(ours)), Box::new(|| run(floor))];
-    Ok(Measurement::speed(bench, what, 1, &in_turn(plan.rounds(12), sides)?))
+    Ok(Measurement::speed(what, 1, &in_turn(plan.rounds(12), sides)?))
 }
 
 /// Returns the processor time of all children that have ended.

@@ -16,6 +16,7 @@ use crate::measurement::{Detail, Measurement, Unit};
 use crate::plan::{Bench, Plan};
 use crate::postgres::Setup as Postgres;
 use crate::redis::Setup as Redis;
+use crate::server::OnServer;
 use crate::sessions::HasStore;
 use crate::sqlite::Setup as Sqlite;
 use crate::{Done, Fallible};
@@ -26,30 +27,30 @@ pub(crate) const BENCHES: [Bench; 5] = [
         about: ABOUT,
         run: |plan| {
             let exclusive = Fs::with(plan, &FsOptions::new().exclusive(true))?;
-            let mut measurements = compared(plan, "fs/concurrent", "", &Fs::new(plan)?)?;
-            measurements.extend(compared(plan, "fs/concurrent", "exclusive, ", &exclusive)?);
+            let mut measurements = compared(plan, "", &Fs::new(plan)?)?;
+            measurements.extend(compared(plan, "exclusive, ", &exclusive)?);
             Ok(measurements)
         },
     },
     Bench {
         name: "sqlite/concurrent",
         about: ABOUT,
-        run: |plan| compared(plan, "sqlite/concurrent", "", &Sqlite::new(plan)?),
+        run: |plan| compared(plan, "", &Sqlite::new(plan)?),
     },
     Bench {
         name: "postgres/concurrent",
         about: ABOUT,
-        run: |plan| compared(plan, "postgres/concurrent", "", &Postgres::new()?),
+        run: |plan| compared(plan, "", &Postgres::new()?),
     },
     Bench {
         name: "redis/concurrent",
         about: ABOUT,
-        run: |plan| compared(plan, "redis/concurrent", "", &Redis::new()?),
+        run: |plan| compared(plan, "", &Redis::new()?),
     },
     Bench {
         name: "memory/concurrent",
         about: ABOUT,
-        run: |plan| compared(plan, "memory/concurrent", "", &MemoryStore::new()),
+        run: |plan| compared(plan, "", &MemoryStore::new()),
     },
 ];
 
@@ -68,12 +69,7 @@ type Operation<'a> = &'a (dyn Fn() -> Done + Sync);
 
 /// Compares appends of 1 KB beside a reader with appends alone, and reads of the last entries
 /// beside a writer with reads alone. The reader has a handle of its own.
-fn compared(
-    plan: &Plan,
-    bench: &'static str,
-    mode: &str,
-    setup: &dyn HasStore,
-) -> Fallible<Vec<Measurement>> {
+fn compared(plan: &Plan, mode: &str, setup: &dyn HasStore) -> Fallible<Vec<Measurement>> {
     let (writer, reader) = (setup.store(), setup.another_handle()?);
     let (session, segment) = (SessionId::new(), SegmentId::new());
     let entries = plan.kilobyte().batch(plan.amount(ENTRIES).max(TAIL));
@@ -94,7 +90,6 @@ fn compared(
     ];
     let [append, append_beside, read, read_beside] = in_turn(plan.rounds(20), sides)?;
     let measurement = |what, alone: &[f64], beside: &[f64]| Measurement {
-        bench,
         what: format!("{mode}{what}"),
         figure: quotients(alone, beside),
         unit: Unit::Times,

@@ -47,9 +47,9 @@ impl<'a> Logs<'a> {
     }
 
     /// Measures how the time of each operation grows with the length of the log.
-    pub(crate) fn growth(&self, plan: &Plan, bench: &'static str) -> Fallible<Vec<Measurement>> {
+    pub(crate) fn growth(&self, plan: &Plan) -> Fallible<Vec<Measurement>> {
         let series = [self.truncate(plan)?, self.lookup(plan)?, self.exists(plan)?];
-        Ok(series.iter().map(|series| series.growth(bench)).collect())
+        Ok(series.iter().map(Series::growth).collect())
     }
 
     pub(crate) fn count(&self, plan: &Plan) -> Fallible<Series> {
@@ -100,14 +100,10 @@ impl<'a> Logs<'a> {
 }
 
 /// Measures how the time of each operation, including the count, grows with the length of the log.
-pub(crate) fn growth(
-    plan: &Plan,
-    bench: &'static str,
-    store: &dyn Store,
-) -> Fallible<Vec<Measurement>> {
+pub(crate) fn growth(plan: &Plan, store: &dyn Store) -> Fallible<Vec<Measurement>> {
     let logs = Logs::new(plan, store)?;
-    let mut measurements = vec![logs.count(plan)?.growth(bench)];
-    measurements.extend(logs.growth(plan, bench)?);
+    let mut measurements = vec![logs.count(plan)?.growth()];
+    measurements.extend(logs.growth(plan)?);
     Ok(measurements)
 }
 

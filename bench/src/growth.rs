@@ -29,35 +29,27 @@ pub(crate) struct Series {
 
 impl Series {
     /// Returns the largest ratio of the time in a storage to the time in the smallest storage.
-    pub(crate) fn growth(&self, bench: &'static str) -> Measurement {
+    pub(crate) fn growth(&self) -> Measurement {
         let slower = self.times.iter().skip(1).map(|larger| quotients(larger, &self.times[0]));
-        self.measurement(bench, Unit::Times, Some(FLAT), slower)
+        self.measurement(Unit::Times, Some(FLAT), slower)
     }
 
     /// Returns the time of the operation in the storage where it is longest.
-    pub(crate) fn slowest(&self, bench: &'static str, goal: Goal) -> Measurement {
+    pub(crate) fn slowest(&self, goal: Goal) -> Measurement {
         let each =
             |times: &Vec<f64>| Spread::of(times.iter().map(|time| time / self.operations as f64));
-        self.measurement(bench, Unit::Seconds, Some(goal), self.times.iter().map(each))
+        self.measurement(Unit::Seconds, Some(goal), self.times.iter().map(each))
     }
 
     fn measurement(
         &self,
-        bench: &'static str,
         unit: Unit,
         goal: Option<Goal>,
         figures: impl Iterator<Item = Spread>,
     ) -> Measurement {
         let most = figures.max_by(|a, b| a.median.total_cmp(&b.median));
         let figure = most.unwrap_or(Spread::of([]));
-        Measurement {
-            bench,
-            what: self.what.to_owned(),
-            figure,
-            unit,
-            goal,
-            details: self.each_size(),
-        }
+        Measurement { what: self.what.to_owned(), figure, unit, goal, details: self.each_size() }
     }
 
     fn each_size(&self) -> Vec<Detail> {
@@ -79,7 +71,7 @@ mod tests {
 
     #[test]
     fn growth_is_the_largest_ratio() {
-        let measurement = series().growth("fs/entries");
+        let measurement = series().growth();
         assert_eq!(measurement.shown(), "5.00×");
         assert_eq!(measurement.verdict(), "no");
         assert_eq!(measurement.explained(), "1: 100 ms, 10: 500 ms, 100: 300 ms, 1000: 100 ms");
@@ -87,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_slowest_time_is_in_seconds() {
-        let measurement = series().slowest("fs/entries", Goal::AtMost(0.5));
+        let measurement = series().slowest(Goal::AtMost(0.5));
         assert_eq!(measurement.shown(), "500 ms");
         assert_eq!(measurement.verdict(), "yes");
     }

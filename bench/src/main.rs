@@ -39,6 +39,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use args::Args;
 use load::Load;
 use machine::Machine;
+use measurement::Line;
 use plan::{Bench, Plan};
 
 /// A result whose error has no particular type, and can come from any thread.
@@ -71,19 +72,21 @@ fn run(args: &Args) -> Done {
     }
     let loads = [Load::one_kilobyte(), Load::corpus(args.corpus.as_deref())?];
     let plan = Plan::new(args.quick, loads, args.folder.as_deref())?;
-    let mut measurements = Vec::new();
+    let mut lines = Vec::new();
     for bench in benches {
         eprintln!("{}: {}", bench.name, bench.about);
-        measurements
-            .extend((bench.run)(&plan).map_err(|error| format!("{}: {error}", bench.name))?);
+        let measurements =
+            (bench.run)(&plan).map_err(|error| format!("{}: {error}", bench.name))?;
+        let line = |measurement| Line { bench: bench.name, measurement };
+        lines.extend(measurements.into_iter().map(line));
     }
-    output::write(args, &Machine::this(args.folder.as_deref()), &measurements)
+    output::write(args, &Machine::this(args.folder.as_deref()), &lines)
 }
 
 /// Returns all benchmarks, in the order of the results.
 fn all() -> impl Iterator<Item = Bench> {
     let backends = fs::BENCHES.into_iter().chain(sqlite::BENCHES).chain(postgres::BENCHES);
-    let backends = backends.chain(redis::BENCHES);
+    let backends = backends.chain(redis::BENCHES).chain(redis::GROWTH);
     let others = memory::BENCHES.into_iter().chain(allocations::BENCHES).chain(concurrent::BENCHES);
     let programs = migrate::BENCHES.into_iter().chain(protocol::BENCHES).chain(command::BENCHES);
     backends.chain(others).chain(programs)

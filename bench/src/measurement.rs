@@ -6,11 +6,17 @@ use serde::Serialize;
 
 use crate::measure::{Spread, median, quotients};
 
-/// One line of the result.
+/// One line of the result: a measurement, and the name of its benchmark.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Line {
+    pub(crate) bench: &'static str,
+    #[serde(flatten)]
+    pub(crate) measurement: Measurement,
+}
+
+/// A measurement of a benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Measurement {
-    /// The name of the benchmark.
-    pub(crate) bench: &'static str,
     /// The circumstances of the measurement.
     pub(crate) what: String,
     pub(crate) figure: Spread,
@@ -61,7 +67,6 @@ impl Measurement {
     /// the time of each round, with the store and with the floor. A round has `operations`
     /// operations.
     pub(crate) fn speed(
-        bench: &'static str,
         what: impl Into<String>,
         operations: usize,
         [ours, floor]: &[Vec<f64>; 2],
@@ -70,7 +75,7 @@ impl Measurement {
         let details =
             vec![Detail::seconds("ours", each(ours)), Detail::seconds("floor", each(floor))];
         let figure = quotients(floor, ours);
-        Self { bench, what: what.into(), figure, unit: Unit::FloorSpeed, goal: None, details }
+        Self { what: what.into(), figure, unit: Unit::FloorSpeed, goal: None, details }
     }
 
     pub(crate) fn with_goal(self, goal: Goal) -> Self {
@@ -210,9 +215,8 @@ mod tests {
 
     #[test]
     fn twice_the_time_is_half_the_speed() {
-        let measurement =
-            Measurement::speed("fs/append", "1 KB", 10, &[vec![2.0, 4.0], vec![1.0, 2.0]])
-                .with_goal(Goal::AtLeast(0.6));
+        let measurement = Measurement::speed("1 KB", 10, &[vec![2.0, 4.0], vec![1.0, 2.0]])
+            .with_goal(Goal::AtLeast(0.6));
         assert_eq!(measurement.shown(), "0.50");
         assert_eq!(measurement.goal_shown(), "≥ 0.60");
         assert_eq!(measurement.verdict(), "no");

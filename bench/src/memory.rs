@@ -28,7 +28,6 @@ fn run(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let share = counted.bytes / text as f64;
     let what = format!("bytes allocated by bytes read, {} {}", entries.len(), load.name);
     let copied = Measurement {
-        bench: BENCHES[0].name,
         what,
         figure: Spread::exactly(share),
         unit: Unit::Times,
@@ -43,7 +42,7 @@ fn run(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let floor: Side<'_> = Box::new(|| timed(|| Ok(entries.clone())));
     let times = in_turn(plan.rounds(40), [ours, floor])?;
     let what = format!("{} {}", entries.len(), load.name);
-    Ok(vec![copied, Measurement::speed(BENCHES[0].name, what, entries.len(), &times)])
+    Ok(vec![copied, Measurement::speed(what, entries.len(), &times)])
 }
 
 impl HasStore for MemoryStore {

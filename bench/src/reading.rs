@@ -15,7 +15,6 @@ pub(crate) const ENTRIES: usize = 10_000;
 /// Measures `read_all`, and pages of the default size. The log has entries of `load`.
 pub(crate) fn reading(
     plan: &Plan,
-    bench: &'static str,
     load: &Load,
     log: SegmentRef<'_, dyn Store + '_>,
     floor: Side<'_>,
@@ -27,7 +26,7 @@ pub(crate) fn reading(
     let [all, pages, floor] = in_turn(plan.rounds(40), [all, pages, floor])?;
     let measurement = |what, ours| {
         let what = format!("{what}, {entries} {}", load.name);
-        Measurement::speed(bench, what, entries, &[ours, floor.clone()])
+        Measurement::speed(what, entries, &[ours, floor.clone()])
     };
     let all = measurement("read_all", all).with_goal(Goal::AtLeast(0.8));
     Ok([all, measurement("pages of 256 KiB", pages)])

@@ -11,24 +11,18 @@ use crate::{Done, Fallible};
 pub(crate) const THREADS: [usize; 4] = [1, 2, 4, 8];
 
 /// Compares eight threads with one thread. Each round has `appends` appends in total.
-pub(crate) fn scaling(
-    plan: &Plan,
-    bench: &'static str,
-    store: &dyn Store,
-    appends: usize,
-) -> Fallible<Measurement> {
+pub(crate) fn scaling(plan: &Plan, store: &dyn Store, appends: usize) -> Fallible<Measurement> {
     let entry = &plan.kilobyte().entries[0];
     let session = SessionId::new();
     let segments: [_; 8] = std::array::from_fn(|_| SegmentId::new());
     let append = |thread: usize| Ok(store.append(session, segments[thread], entry)?);
-    scaled(plan, bench, "8 threads by one", appends, &append)
+    scaled(plan, "8 threads by one", appends, &append)
 }
 
 /// Compares the threads as [`scaling`] does, with any function that appends. The function receives
 /// the number of its thread.
 pub(crate) fn scaled(
     plan: &Plan,
-    bench: &'static str,
     what: &str,
     appends: usize,
     append: &(dyn Fn(usize) -> Done + Sync),
@@ -44,5 +38,5 @@ pub(crate) fn scaled(
     };
     let details = THREADS.iter().zip(&times).map(detail).collect();
     let figure = quotients(&times[0], &times[3]);
-    Ok(Measurement { bench, what: what.to_owned(), figure, unit: Unit::Times, goal: None, details })
+    Ok(Measurement { what: what.to_owned(), figure, unit: Unit::Times, goal: None, details })
 }

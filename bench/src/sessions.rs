@@ -43,9 +43,9 @@ impl<B: HasStore> StoresBySize<B> {
     }
 
     /// Measures how the time of each operation grows with the number of sessions.
-    pub(crate) fn growth(&self, plan: &Plan, bench: &'static str) -> Fallible<Vec<Measurement>> {
+    pub(crate) fn growth(&self, plan: &Plan) -> Fallible<Vec<Measurement>> {
         let series = [self.truncate(plan)?, self.lookup(plan)?, self.exists(plan)?];
-        Ok(series.iter().map(|series| series.growth(bench)).collect())
+        Ok(series.iter().map(Series::growth).collect())
     }
 
     fn lookup(&self, plan: &Plan) -> Fallible<Series> {

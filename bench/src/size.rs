@@ -28,7 +28,6 @@ pub(crate) trait HasSize: HasStore {
 /// are added.
 pub(crate) fn sizes(
     plan: &Plan,
-    bench: &'static str,
     fresh: &dyn Fn() -> Fallible<Box<dyn HasSize>>,
 ) -> Fallible<Vec<Measurement>> {
     let entry = plan.kilobyte().entries[0].clone();
@@ -51,8 +50,8 @@ pub(crate) fn sizes(
         Ok(())
     })?;
     Ok(vec![
-        long_log.measurement(bench, "each entry of 1 KB of a long log"),
-        many_sessions.measurement(bench, "each session with one entry of 100 bytes"),
+        long_log.measurement("each entry of 1 KB of a long log"),
+        many_sessions.measurement("each session with one entry of 100 bytes"),
     ])
 }
 
@@ -75,9 +74,8 @@ fn grown(
 }
 
 impl Growth {
-    fn measurement(&self, bench: &'static str, what: &str) -> Measurement {
+    fn measurement(&self, what: &str) -> Measurement {
         Measurement {
-            bench,
             what: what.to_owned(),
             figure: Spread::exactly(self.stored / self.text),
             unit: Unit::Times,

@@ -17,10 +17,10 @@ pub(super) const ONE: Bench = Bench {
     name: "fs/append",
     about: "append, also with an exclusive handle, against one write(2)",
     run: |plan| {
-        let shared = |load: &Load| appends(plan, ONE.name, load, 1);
+        let shared = |load: &Load| appends(plan, load, 1);
         let exclusive = |load: &Load| -> Fallible<Measurement> {
             let setup = Setup::with(plan, &FsOptions::new().exclusive(true))?;
-            let measurement = appends_to(&setup, plan, ONE.name, load, 1)?;
+            let measurement = appends_to(&setup, plan, load, 1)?;
             Ok(Measurement { what: format!("exclusive, {}", load.name), ..measurement })
         };
         let [kilobyte, corpus] = &plan.loads;
@@ -37,22 +37,16 @@ pub(super) const MANY: Bench = Bench {
     name: "fs/append_all",
     about: "append_all of 64, against one write(2) of the same lines",
     run: |plan| {
-        let many = |load| appends(plan, MANY.name, load, 64);
+        let many = |load| appends(plan, load, 64);
         plan.loads.iter().map(|load| Ok(many(load)?.with_goal(Goal::AtLeast(0.85)))).collect()
     },
 };
 
-fn appends(plan: &Plan, bench: &'static str, load: &Load, batch: usize) -> Fallible<Measurement> {
-    appends_to(&Setup::new(plan)?, plan, bench, load, batch)
+fn appends(plan: &Plan, load: &Load, batch: usize) -> Fallible<Measurement> {
+    appends_to(&Setup::new(plan)?, plan, load, batch)
 }
 
-fn appends_to(
-    setup: &Setup,
-    plan: &Plan,
-    bench: &'static str,
-    load: &Load,
-    batch: usize,
-) -> Fallible<Measurement> {
+fn appends_to(setup: &Setup, plan: &Plan, load: &Load, batch: usize) -> Fallible<Measurement> {
     let mut file =
         File::options().create(true).append(true).open(setup.folder.join("floor.jsonl"))?;
     let batches: Vec<_> = load.entries.chunks(batch).collect();
@@ -63,5 +57,5 @@ fn appends_to(
     let floor: Side<'_> =
         Box::new(|| timed(|| texts.iter().try_for_each(|text| Ok(file.write_all(text)?))));
     let times = in_turn(plan.rounds(80), [ours, floor])?;
-    Ok(Measurement::speed(bench, load.name, batches.len(), &times))
+    Ok(Measurement::speed(load.name, batches.len(), &times))
 }

@@ -35,8 +35,7 @@ fn cold(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let [count, head, floor] = in_turn(plan.rounds(60), [count, head, floor])?;
     let measurement = |what, ours| {
         let what = format!("{what}, {} {}", entries.len(), load.name);
-        Measurement::speed(BENCH.name, what, 1, &[ours, floor.clone()])
-            .with_goal(Goal::AtLeast(0.8))
+        Measurement::speed(what, 1, &[ours, floor.clone()]).with_goal(Goal::AtLeast(0.8))
     };
     Ok(vec![measurement("read_entry_count", count), measurement("head", head)])
 }

@@ -26,11 +26,9 @@ fn entries(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let setup = Setup::new(plan)?;
     let logs = Logs::new(plan, &setup.store)?;
     let within = Goal::AtMost(8e-7);
-    let mut measurements = vec![
-        logs.count(plan)?.slowest(ENTRIES.name, within),
-        logs.head(plan)?.slowest(ENTRIES.name, within),
-    ];
-    measurements.extend(logs.growth(plan, ENTRIES.name)?);
+    let mut measurements =
+        vec![logs.count(plan)?.slowest(within), logs.head(plan)?.slowest(within)];
+    measurements.extend(logs.growth(plan)?);
     Ok(measurements)
 }
 
@@ -39,10 +37,10 @@ fn sessions(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let open = stores.measured(plan, "open", &|store| {
         store.each(|_, _| Ok(FsStore::open(store.setup.root()).map(drop)?))
     })?;
-    let mut measurements = stores.growth(plan, SESSIONS.name)?;
-    measurements.push(open.growth(SESSIONS.name));
+    let mut measurements = stores.growth(plan)?;
+    measurements.push(open.growth());
     for store in &stores.0 {
-        measurements.extend(sessions_of(plan, SESSIONS.name, &store.setup, store.size)?);
+        measurements.extend(sessions_of(plan, &store.setup, store.size)?);
     }
     Ok(measurements)
 }

@@ -19,17 +19,12 @@ pub(super) const SEGMENTS: Bench = Bench {
 };
 
 /// Lists `size` sessions, through a handle that has listed them before, and through a new handle.
-pub(super) fn sessions_of(
-    plan: &Plan,
-    bench: &'static str,
-    setup: &Setup,
-    size: usize,
-) -> Fallible<[Measurement; 2]> {
+pub(super) fn sessions_of(plan: &Plan, setup: &Setup, size: usize) -> Fallible<[Measurement; 2]> {
     let root = setup.root();
     let measured = |what, goal, list: &dyn Fn() -> Done| -> Fallible<Measurement> {
         let times = listed(plan, size, &root, list)?;
         let what = format!("list_sessions, {what}, {size} sessions");
-        let measurement = Measurement::speed(bench, what, repeats(size), &times);
+        let measurement = Measurement::speed(what, repeats(size), &times);
         Ok(measurement.with_goal(Goal::AtLeast(goal)))
     };
     Ok([
@@ -48,7 +43,7 @@ fn segments_of(plan: &Plan, size: usize) -> Fallible<Measurement> {
     let list = || Ok(setup.store.list_segments(setup.session).map(drop)?);
     let times = listed(plan, size, &folder, &list)?;
     let what = format!("{size} segments");
-    Ok(Measurement::speed(SEGMENTS.name, what, repeats(size), &times).with_goal(Goal::AtLeast(0.8)))
+    Ok(Measurement::speed(what, repeats(size), &times).with_goal(Goal::AtLeast(0.8)))
 }
 
 /// Returns the times of our listing, and of reading the folder.

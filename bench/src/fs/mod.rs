@@ -36,7 +36,7 @@ pub(crate) const BENCHES: [Bench; 10] = [
 const SIZE: Bench = Bench {
     name: "fs/size",
     about: size::ABOUT,
-    run: |plan| sizes(plan, SIZE.name, &|| Ok(Box::new(Setup::new(plan)?))),
+    run: |plan| sizes(plan, &|| Ok(Box::new(Setup::new(plan)?))),
 };
 
 /// A new store, the ids of a segment, and a folder for the floor.

@@ -71,7 +71,7 @@ fn compared(
         })
     });
     let times = in_turn(plan.rounds(20), [ours, floor])?;
-    Ok(Measurement::speed(BENCH.name, what, APPENDS * THREADS, &times))
+    Ok(Measurement::speed(what, APPENDS * THREADS, &times))
 }
 
 fn repeated(times: usize, work: impl Fn() -> Done) -> Done {

@@ -47,8 +47,7 @@ fn read(plan: &Plan, load: &Load) -> Fallible<[Measurement; 3]> {
     let [first, pages, checked, again, split] = in_turn(plan.rounds(40), sides)?;
     let measurement = |what, ours, floor, goal| {
         let what = format!("{what}, {} {}", entries.len(), load.name);
-        Measurement::speed(BENCH.name, what, entries.len(), &[ours, floor])
-            .with_goal(Goal::AtLeast(goal))
+        Measurement::speed(what, entries.len(), &[ours, floor]).with_goal(Goal::AtLeast(goal))
     };
     Ok([
         measurement("read_all, new handle", first, checked.clone(), 0.95),

@@ -14,5 +14,5 @@ pub(super) const BENCH: Bench = Bench {
 
 fn run(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let setup = Setup::new(plan)?;
-    Ok(vec![scaling(plan, BENCH.name, &setup.store, 2048)?])
+    Ok(vec![scaling(plan, &setup.store, 2048)?])
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::measurement::{Goal, Measurement, Unit};
+use crate::measurement::{Goal, Line, Unit};
 
 const WIDTH: f64 = 900.0;
 /// The left end of the bars, and the length of the bar for a ratio of 1.
@@ -16,9 +16,9 @@ const GAP: f64 = 10.0;
 const TOP: f64 = 62.0;
 
 /// Draws the chart as SVG.
-pub(super) fn drawn(measurements: &[Measurement]) -> String {
+pub(super) fn drawn(lines: &[Line]) -> String {
     let ratios: Vec<_> =
-        measurements.iter().filter(|measurement| measurement.unit == Unit::FloorSpeed).collect();
+        lines.iter().filter(|line| line.measurement.unit == Unit::FloorSpeed).collect();
     let backends: Vec<_> = ratios.chunk_by(|a, b| backend(a) == backend(b)).collect();
     let height = TOP + ROW * ratios.len() as f64 + GAP * backends.len() as f64 + 8.0;
     let mut picture = format!(
@@ -30,9 +30,9 @@ pub(super) fn drawn(measurements: &[Measurement]) -> String {
     );
     scale(&mut picture, height);
     let mut y = TOP;
-    for measurements in backends {
-        for measurement in measurements {
-            bar(&mut picture, y, measurement);
+    for lines in backends {
+        for line in lines {
+            bar(&mut picture, y, line);
             y += ROW;
         }
         y += GAP;
@@ -41,8 +41,8 @@ pub(super) fn drawn(measurements: &[Measurement]) -> String {
     picture
 }
 
-fn backend(measurement: &Measurement) -> &str {
-    measurement.bench.split('/').next().unwrap_or_default()
+fn backend(line: &Line) -> &str {
+    line.bench.split('/').next().unwrap_or_default()
 }
 
 fn scale(picture: &mut String, height: f64) {
@@ -59,13 +59,13 @@ fn scale(picture: &mut String, height: f64) {
     }
 }
 
-fn bar(picture: &mut String, y: f64, measurement: &Measurement) {
+fn bar(picture: &mut String, y: f64, Line { bench, measurement }: &Line) {
     let color = match measurement.is_reached() {
         Some(true) => "#2da44e",
         Some(false) => "#cf222e",
         None => "#8c959f",
     };
-    let label = escaped(&format!("{}: {}", measurement.bench, measurement.what));
+    let label = escaped(&format!("{bench}: {}", measurement.what));
     let length = ONE * measurement.figure.median.clamp(0.0, MOST);
     let _ = writeln!(
         picture,
@@ -97,29 +97,32 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measurement::Measurement;
 
-    fn measurement(what: &str, ours: f64) -> Measurement {
-        Measurement::speed("fs/append", what, 1, &[vec![ours], vec![1.0]])
-            .with_goal(Goal::AtLeast(0.5))
+    fn line(what: &str, ours: f64) -> Line {
+        let measurement =
+            Measurement::speed(what, 1, &[vec![ours], vec![1.0]]).with_goal(Goal::AtLeast(0.5));
+        Line { bench: "fs/append", measurement }
     }
 
     #[test]
     fn a_bar_is_as_long_as_the_ratio() {
-        let picture = drawn(&[measurement("a < b", 2.0)]);
+        let picture = drawn(&[line("a < b", 2.0)]);
         assert!(picture.contains(r#"width="160.0" height="12""#), "{picture}");
         assert!(picture.contains("fs/append: a &lt; b"), "{picture}");
     }
 
     #[test]
     fn a_bar_is_cut_off_at_the_largest_ratio() {
-        let picture = drawn(&[measurement("x", 0.01)]);
+        let picture = drawn(&[line("x", 0.01)]);
         assert!(picture.contains(r#"width="400.0" height="12""#), "{picture}");
         assert!(picture.contains(">100.00</text>"), "{picture}");
     }
 
     #[test]
     fn only_ratios_have_bars() {
-        let times = Measurement { unit: Unit::Times, ..measurement("x", 1.0) };
-        assert!(!drawn(&[times]).contains("fs/append"));
+        let mut line = line("x", 1.0);
+        line.measurement.unit = Unit::Times;
+        assert!(!drawn(&[line]).contains("fs/append"));
     }
 }

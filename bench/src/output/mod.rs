@@ -12,22 +12,22 @@ use serde_json::json;
 use crate::Done;
 use crate::args::Args;
 use crate::machine::Machine;
-use crate::measurement::Measurement;
+use crate::measurement::Line;
 
-pub(crate) fn write(args: &Args, machine: &Machine, measurements: &[Measurement]) -> Done {
+pub(crate) fn write(args: &Args, machine: &Machine, lines: &[Line]) -> Done {
     if args.json.as_deref() != Some(Path::new("-")) {
-        println!("{}", table::drawn(measurements));
+        println!("{}", table::drawn(lines));
     }
     if let Some(path) = &args.json {
-        let result = json!({ "machine": machine, "quick": args.quick, "findings": measurements });
+        let result = json!({ "machine": machine, "quick": args.quick, "findings": lines });
         write_to(path, &format!("{result:#}\n"))?;
     }
     if let Some(path) = &args.chart {
-        write_to(path, &chart::drawn(measurements))?;
+        write_to(path, &chart::drawn(lines))?;
     }
     if let Some(path) = &args.markdown {
         let page = fs::read_to_string(path).map_err(|error| file_error(path, &error))?;
-        let result = format!("{machine}\n\n{}", table::markdown(measurements));
+        let result = format!("{machine}\n\n{}", table::markdown(lines));
         write_to(path, &page::with_result(&page, &result)?)?;
     }
     Ok(())

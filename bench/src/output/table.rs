@@ -3,30 +3,30 @@
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{Table, TableStyle};
 
-use crate::measurement::Measurement;
+use crate::measurement::Line;
 
 const HEADER: [&str; 7] =
     ["benchmark", "of", "measured", "half of the rounds", "goal", "reached", "in figures"];
 
 /// Formats the table for a terminal.
-pub(crate) fn drawn(measurements: &[Measurement]) -> String {
-    table(measurements, NOTHING).to_string()
+pub(crate) fn drawn(lines: &[Line]) -> String {
+    table(lines, NOTHING).to_string()
 }
 
 /// Formats the table for a Markdown page.
-pub(crate) fn markdown(measurements: &[Measurement]) -> String {
-    table(measurements, ASCII_MARKDOWN).to_string()
+pub(crate) fn markdown(lines: &[Line]) -> String {
+    table(lines, ASCII_MARKDOWN).to_string()
 }
 
-fn table(measurements: &[Measurement], style: TableStyle) -> Table {
+fn table(lines: &[Line], style: TableStyle) -> Table {
     let mut table = Table::new();
-    table.load_style(style).set_header(HEADER).add_rows(measurements.iter().map(cells));
+    table.load_style(style).set_header(HEADER).add_rows(lines.iter().map(cells));
     table
 }
 
-fn cells(measurement: &Measurement) -> [String; HEADER.len()] {
+fn cells(Line { bench, measurement }: &Line) -> [String; HEADER.len()] {
     [
-        measurement.bench.to_owned(),
+        (*bench).to_owned(),
         measurement.what.clone(),
         measurement.shown(),
         measurement.spread(),

@@ -9,41 +9,17 @@ use test_servers::PostgresServer;
 use crate::plan::Bench;
 use crate::server::{self, OnServer};
 use crate::sessions::HasStore;
-use crate::size::{self, HasSize, sizes};
+use crate::size::HasSize;
 use crate::{Done, Fallible};
 use raw::Raw;
 
-pub(crate) const BENCHES: [Bench; 5] = [APPEND, APPEND_ALL, READ, THREADS, SIZE];
-
-const APPEND: Bench = Bench {
-    name: "postgres/append",
-    about: "append, against the same statement, and against an INSERT alone",
-    run: |plan| server::append(plan, APPEND.name, 1, Setup::new),
-};
-
-const APPEND_ALL: Bench = Bench {
-    name: "postgres/append_all",
-    about: "append_all of 64, against the same statement, and against an INSERT alone",
-    run: |plan| server::append(plan, APPEND_ALL.name, 64, Setup::new),
-};
-
-const READ: Bench = Bench {
-    name: "postgres/read",
-    about: "read_all and read_page, against one SELECT with a check of each text",
-    run: |plan| server::read(plan, READ.name, Setup::new),
-};
-
-const THREADS: Bench = Bench {
-    name: "postgres/threads",
-    about: "append by 1, 2, 4 and 8 threads, each to its own segment; the same statement on plain connections",
-    run: |plan| server::threads(plan, THREADS.name, Setup::new),
-};
-
-const SIZE: Bench = Bench {
-    name: "postgres/size",
-    about: size::ABOUT,
-    run: |plan| sizes(plan, SIZE.name, &|| Ok(Box::new(Setup::new()?))),
-};
+pub(crate) const BENCHES: [Bench; 5] = server::benches::<Setup>([
+    "postgres/append",
+    "postgres/append_all",
+    "postgres/read",
+    "postgres/threads",
+    "postgres/size",
+]);
 
 /// A new server that does not wait for the disk, a new store on it, and the ids of a segment.
 pub(crate) struct Setup {
@@ -52,15 +28,6 @@ pub(crate) struct Setup {
     segment: SegmentId,
     /// This is the last field, so that the server ends after the connections of the store.
     server: PostgresServer,
-}
-
-impl Setup {
-    pub(crate) fn new() -> Fallible<Self> {
-        // Switch off autovacuum, because it would run in some rounds only.
-        let server = PostgresServer::start_fast(&["autovacuum=off"]);
-        let store = PostgresStore::open_or_create(&server.url())?;
-        Ok(Self { store, session: SessionId::new(), segment: SegmentId::new(), server })
-    }
 }
 
 impl HasStore for Setup {
@@ -75,6 +42,13 @@ impl HasStore for Setup {
 
 impl OnServer for Setup {
     type Floor = Raw;
+
+    fn new() -> Fallible<Self> {
+        // Switch off autovacuum, because it would run in some rounds only.
+        let server = PostgresServer::start_fast(&["autovacuum=off"]);
+        let store = PostgresStore::open_or_create(&server.url())?;
+        Ok(Self { store, session: SessionId::new(), segment: SegmentId::new(), server })
+    }
 
     fn log(&self) -> SegmentRef<'_, dyn Store> {
         let store: &dyn Store = &self.store;

@@ -69,9 +69,8 @@ fn run(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let [one, several, floor] = in_turn(plan.rounds(20), [one, several, floor])?;
     let several = Spread::of(several.iter().map(|time| time / entries as f64));
     Ok(vec![
-        Measurement::speed(BENCHES[0].name, "one client", entries, &[one, floor]),
+        Measurement::speed("one client", entries, &[one, floor]),
         Measurement {
-            bench: BENCHES[0].name,
             what: format!("time per read, {CLIENTS} clients at once"),
             figure: several,
             unit: Unit::Seconds,

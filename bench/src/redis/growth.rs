@@ -3,16 +3,17 @@
 use super::Setup;
 use crate::entries;
 use crate::plan::Bench;
+use crate::server::OnServer;
 use crate::sessions::StoresBySize;
 
 pub(super) const ENTRIES: Bench = Bench {
     name: "redis/entries",
     about: "operations that must take equally long in logs of 10³ to 10⁶ entries",
-    run: |plan| entries::growth(plan, ENTRIES.name, &Setup::new()?.store),
+    run: |plan| entries::growth(plan, &Setup::new()?.store),
 };
 
 pub(super) const SESSIONS: Bench = Bench {
     name: "redis/sessions",
     about: "operations that must take equally long with 10² to 10⁵ sessions",
-    run: |plan| StoresBySize::new(plan, Setup::new)?.growth(plan, SESSIONS.name),
+    run: |plan| StoresBySize::new(plan, Setup::new)?.growth(plan),
 };

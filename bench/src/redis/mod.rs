@@ -11,41 +11,18 @@ use crate::Fallible;
 use crate::plan::Bench;
 use crate::server::{self, OnServer};
 use crate::sessions::HasStore;
-use crate::size::{self, HasSize, sizes};
+use crate::size::HasSize;
 use raw::Raw;
 
-pub(crate) const BENCHES: [Bench; 7] =
-    [APPEND, APPEND_ALL, READ, THREADS, growth::ENTRIES, growth::SESSIONS, SIZE];
+pub(crate) const BENCHES: [Bench; 5] = server::benches::<Setup>([
+    "redis/append",
+    "redis/append_all",
+    "redis/read",
+    "redis/threads",
+    "redis/size",
+]);
 
-const APPEND: Bench = Bench {
-    name: "redis/append",
-    about: "append, against the script alone, and against RPUSH alone",
-    run: |plan| server::append(plan, APPEND.name, 1, Setup::new),
-};
-
-const APPEND_ALL: Bench = Bench {
-    name: "redis/append_all",
-    about: "append_all of 64, against the script alone, and against RPUSH alone",
-    run: |plan| server::append(plan, APPEND_ALL.name, 64, Setup::new),
-};
-
-const READ: Bench = Bench {
-    name: "redis/read",
-    about: "read_all and read_page, against one LRANGE with a check of each text",
-    run: |plan| server::read(plan, READ.name, Setup::new),
-};
-
-const THREADS: Bench = Bench {
-    name: "redis/threads",
-    about: "append by 1, 2, 4 and 8 threads, each to its own segment; the same script on plain connections",
-    run: |plan| server::threads(plan, THREADS.name, Setup::new),
-};
-
-const SIZE: Bench = Bench {
-    name: "redis/size",
-    about: size::ABOUT,
-    run: |plan| sizes(plan, SIZE.name, &|| Ok(Box::new(Setup::new()?))),
-};
+pub(crate) const GROWTH: [Bench; 2] = [growth::ENTRIES, growth::SESSIONS];
 
 /// A new server, a new store on it, and the ids of a segment.
 pub(crate) struct Setup {
@@ -54,14 +31,6 @@ pub(crate) struct Setup {
     segment: SegmentId,
     /// This is the last field, so that the server ends after the connections of the store.
     server: RedisServer,
-}
-
-impl Setup {
-    pub(crate) fn new() -> Fallible<Self> {
-        let server = RedisServer::start_in_memory(&[]);
-        let store = RedisStore::open_or_create(&server.url())?;
-        Ok(Self { store, session: SessionId::new(), segment: SegmentId::new(), server })
-    }
 }
 
 impl HasStore for Setup {
@@ -76,6 +45,12 @@ impl HasStore for Setup {
 
 impl OnServer for Setup {
     type Floor = Raw;
+
+    fn new() -> Fallible<Self> {
+        let server = RedisServer::start_in_memory(&[]);
+        let store = RedisStore::open_or_create(&server.url())?;
+        Ok(Self { store, session: SessionId::new(), segment: SegmentId::new(), server })
+    }
 
     fn log(&self) -> SegmentRef<'_, dyn Store> {
         let store: &dyn Store = &self.store;

@@ -16,10 +16,10 @@ pub(super) const ONE: Bench = Bench {
     name: "sqlite/append",
     about: "append, also with an exclusive handle, against the same statements and a bare INSERT",
     run: |plan| {
-        let shared = |load| statements(plan, ONE.name, &SqliteOptions::new(), load, 1);
+        let shared = |load| statements(plan, &SqliteOptions::new(), load, 1);
         let exclusive = |load: &Load| -> Fallible<Measurement> {
             let options = SqliteOptions::new().exclusive(true);
-            let measurement = statements(plan, ONE.name, &options, load, 1)?;
+            let measurement = statements(plan, &options, load, 1)?;
             Ok(Measurement { what: format!("exclusive, {}", load.name), ..measurement })
         };
         let goal = Goal::AtLeast(0.85);
@@ -38,7 +38,7 @@ pub(super) const MANY: Bench = Bench {
     name: "sqlite/append_all",
     about: "append_all of 64, against the same statements",
     run: |plan| {
-        let many = |load| statements(plan, MANY.name, &SqliteOptions::new(), load, 64);
+        let many = |load| statements(plan, &SqliteOptions::new(), load, 64);
         plan.loads.iter().map(|load| Ok(many(load)?.with_goal(Goal::AtLeast(0.85)))).collect()
     },
 };
@@ -46,7 +46,6 @@ pub(super) const MANY: Bench = Bench {
 /// Measures appends against the statements of a shared handle.
 fn statements(
     plan: &Plan,
-    bench: &'static str,
     options: &SqliteOptions,
     load: &Load,
     batch: usize,
@@ -54,7 +53,7 @@ fn statements(
     let setup = Setup::with(plan, options)?;
     let raw = setup.floor()?;
     let (session, segment) = (setup.session, setup.segment);
-    appends(&setup, plan, bench, load, batch, &|batch| {
+    appends(&setup, plan, load, batch, &|batch| {
         raw.append(session, segment, batch.iter().map(LogEntry::as_json))
     })
 }
@@ -65,7 +64,7 @@ fn bare_insert(plan: &Plan, load: &Load) -> Fallible<Measurement> {
     let setup = Setup::new(plan)?;
     let raw = Raw::open(&setup.folder.join("bare.db"), Durability::Process)?;
     raw.create_bare_table()?;
-    let measurement = appends(&setup, plan, ONE.name, load, 1, &|batch| {
+    let measurement = appends(&setup, plan, load, 1, &|batch| {
         batch.iter().try_for_each(|entry| raw.insert_bare(entry.as_json()))
     })?;
     Ok(Measurement { what: format!("by a bare INSERT, {}", load.name), ..measurement })
@@ -75,7 +74,6 @@ fn bare_insert(plan: &Plan, load: &Load) -> Fallible<Measurement> {
 fn appends(
     setup: &Setup,
     plan: &Plan,
-    bench: &'static str,
     load: &Load,
     batch: usize,
     floor: &dyn Fn(&[LogEntry]) -> Done,
@@ -89,5 +87,5 @@ fn appends(
     let ours: Side<'_> = Box::new(|| each(&|batch| load::append(setup.log(), batch)));
     let floor: Side<'_> = Box::new(|| each(floor));
     let times = in_turn(plan.rounds(24), [ours, floor])?;
-    Ok(Measurement::speed(bench, load.name, batches.len(), &times))
+    Ok(Measurement::speed(load.name, batches.len(), &times))
 }

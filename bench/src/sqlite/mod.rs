@@ -32,7 +32,7 @@ pub(crate) const BENCHES: [Bench; 8] = [
 const SIZE: Bench = Bench {
     name: "sqlite/size",
     about: size::ABOUT,
-    run: |plan| sizes(plan, SIZE.name, &|| Ok(Box::new(Setup::new(plan)?))),
+    run: |plan| sizes(plan, &|| Ok(Box::new(Setup::new(plan)?))),
 };
 
 /// A new store, and the ids of a segment.

@@ -43,5 +43,5 @@ fn compared(plan: &Plan, threads: usize) -> Fallible<Measurement> {
         1 => "1 thread by one".to_owned(),
         threads => format!("{threads} threads by one"),
     };
-    Ok(Measurement::speed(BENCH.name, what, appends, &times))
+    Ok(Measurement::speed(what, appends, &times))
 }

@@ -24,5 +24,5 @@ fn read(plan: &Plan, load: &Load) -> Fallible<[Measurement; 2]> {
     setup.log().append_all(&entries)?;
     raw.append(session, segment, entries.iter().map(LogEntry::as_json))?;
     let floor = Box::new(|| timed(|| raw.read(session, segment)));
-    reading(plan, BENCH.name, load, setup.log(), floor)
+    reading(plan, load, setup.log(), floor)
 }

@@ -15,6 +15,6 @@ pub(super) const BENCH: Bench = Bench {
 
 fn run(plan: &Plan) -> Fallible<Vec<Measurement>> {
     let setup = Setup::new(plan)?;
-    let measurement = scaling(plan, BENCH.name, &setup.store, 1024)?;
+    let measurement = scaling(plan, &setup.store, 1024)?;
     Ok(vec![measurement.with_goal(Goal::AtLeast(1.0))])
 }
