@@ -64,7 +64,8 @@ fn fs_to_sqlite(plan: &Plan) -> Fallible<Vec<Measurement>> {
             by_hand::timed(&by_hand::Files(&source), &mut insert, Some(&into))
         },
     )?;
-    Ok(vec![copying.with_goal(Goal::AtLeast(0.7)), verifying])
+    let copying = copying.with_goal(Goal::AtLeast(1.3));
+    Ok(vec![copying, verifying.with_goal(Goal::AtLeast(0.9))])
 }
 
 fn sqlite_to_fs(plan: &Plan) -> Fallible<Vec<Measurement>> {
