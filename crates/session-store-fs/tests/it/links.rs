@@ -106,6 +106,8 @@ fn listings_leave_links_out_and_a_check_reports_them() {
     symlink(&session, other.path(&fixture.session.to_string())).unwrap();
     let segment = format!("{}/{}.jsonl", other.session, fixture.segment);
     symlink(fixture.log(), other.path(&segment)).unwrap();
+    let trace = format!("{}/{}.trace.jsonl", other.session, fixture.segment);
+    fs::write(other.path(&trace), "{}\n").unwrap();
     symlink(fixture.path("pods/pod"), other.path("pods/linked")).unwrap();
 
     assert_eq!(store.list_sessions().unwrap(), [other.session]);
