@@ -395,6 +395,9 @@ pub(crate) enum Command {
     /// its import. A note counts the sessions that are kept for this reason. A segment or session
     /// that a pod points to is only deleted with --force. Pods are not changed. Asks for a
     /// confirmation unless --yes is given.
+    ///
+    /// With --older-than, --keep or --archive, a session whose logs another program changes before
+    /// the deletion is reported and kept. The exit status is then 3.
     #[command(
         override_usage = "session-store rm [OPTIONS] <STORE> <SEGMENT…|--session <SESSION>|--older-than <WHEN>|--keep <N>>",
         after_help = RM_EXAMPLES

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use session_store::{OpenStore, PodName, SegmentId, SegmentKey, SessionId, Store};
 
-use super::Deletion;
+use super::{Deletion, heads_of};
 use crate::args::RmArgs;
 use crate::content_time::ContentTime;
 use crate::failure::{Context, Failure};
@@ -56,7 +56,7 @@ fn segments(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> 
     };
     let resolve = |segment: &Reference<SegmentId>| {
         let SegmentKey { session_id, segment_id } = segment.resolve(session, store)?;
-        Ok(Deletion { session_id, segment_id: Some(segment_id), segments: 1 })
+        Ok(Deletion { session_id, segment_id: Some(segment_id), segments: 1, heads: None })
     };
     args.segments.iter().map(resolve).collect()
 }
@@ -66,7 +66,7 @@ fn sessions(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> 
         let session_id = session.resolve(store)?;
         match list_segments(store, session_id)?.len() {
             0 => Err(unknown_session(store, session_id)),
-            segments => Ok(Deletion { session_id, segment_id: None, segments }),
+            segments => Ok(Deletion { session_id, segment_id: None, segments, heads: None }),
         }
     };
     let further = if args.stdin { read_ids()? } else { Vec::new() };
@@ -95,8 +95,11 @@ fn expired(args: &RmArgs, store: &OpenStore) -> Result<Vec<Deletion>, Failure> {
         match last_change(&session) {
             Some(changed) => {
                 let content = ContentTime::of_session(store, &session).map(|found| found.time);
-                let (session_id, segments) = (session.session_id, session.segments?.len());
-                let deletion = Deletion { session_id, segment_id: None, segments };
+                let session_id = session.session_id;
+                let heads = heads_of(session)?;
+                let segments = heads.len();
+                let deletion =
+                    Deletion { session_id, segment_id: None, segments, heads: Some(heads) };
                 // Either of the two times alone can be too early, and would delete a session too
                 // soon. The clock of an agent can be wrong, and a restored file can have an old
                 // time.
