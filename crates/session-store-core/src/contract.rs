@@ -307,7 +307,8 @@
 //!   program moves or replaces a log or a trace, changes of an open handle can go to the old file
 //!   for one second. After that, they go to the file that has the name of the log. If another
 //!   program moves the folder of the lock files, or removes it under an exclusive handle, the
-//!   handle notices this within one second.
+//!   handle notices this within one second. In the SQLite backend, a change fails if the database
+//!   file had several names (hard links) when the handle was opened, and still has them.
 //! - <a id="s9"></a>**S9** (torture) (file backends) Below its root, the store follows no symbolic
 //!   link, and reads and writes only regular files. A link in the place of a session, a log, a
 //!   trace or a pod is not listed. A call that names such a session, log, trace or pod fails with

@@ -153,6 +153,15 @@ impl FileId {
     }
 }
 
+/// Returns whether the file has other names (hard links).
+pub(crate) fn has_other_names(path: &Path) -> io::Result<bool> {
+    let _file = fs::metadata(path)?;
+    #[cfg(unix)]
+    return Ok(_file.nlink() > 1);
+    #[cfg(not(unix))]
+    Ok(false)
+}
+
 fn read_identity(path: &Path) -> rusqlite::Result<Identity> {
     Identity::of(&connection::open_immutable(path)?)
 }

@@ -28,6 +28,9 @@
 //! closing the last handle still writes the changes of that file to the database. This is not done
 //! if another process has opened the database since the removal.
 //!
+//! While the database file has several names (hard links), it can be read, and each change fails.
+//! SQLite would write a `-wal` file for each name, and changes would be lost.
+//!
 //! Opening a store fails if the page size, the first page or the number of pages shows that the
 //! `-wal` file belongs to another database. Any other foreign `-wal` file causes damage, and only
 //! [`Maintenance::check`](session_store_core::Maintenance::check) finds this damage. Handles that

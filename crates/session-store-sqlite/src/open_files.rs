@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::change_time::ChangeTime;
 use crate::error::gone;
-use crate::file::FileId;
+use crate::file::{self, FileId};
 use crate::wal_check::sidecar;
 
 /// The endings of the write-ahead log and of its shared memory.
@@ -33,6 +33,8 @@ pub(crate) struct OpenFiles {
     /// The path of the database, which can be a symbolic link.
     path: PathBuf,
     database: FileId,
+    /// Whether the database had several names when it was opened.
+    had_other_names: bool,
     /// The WAL, and the shared memory if the handle is not exclusive.
     sidecars: Vec<PathBuf>,
     /// The folder of all three files, or `None` if the path of the database is a symbolic link.
@@ -77,7 +79,8 @@ impl OpenFiles {
         let is_link = fs::symlink_metadata(path)?.is_symlink();
         let folder = path.parent().filter(|_| !is_link).map(Path::to_owned);
         let (path, database) = (path.to_owned(), FileId::at(path)?);
-        Ok(Self { path, database, sidecars, folder, opened: Mutex::default() })
+        let had_other_names = file::has_other_names(&path)?;
+        Ok(Self { path, database, had_other_names, sidecars, folder, opened: Mutex::default() })
     }
 
     /// Fails if the database or one of its sidecar files is not at its path.
@@ -95,6 +98,22 @@ impl OpenFiles {
             self.check_sidecars(sidecars)?;
         }
         self.update(|opened| opened.compared = folder.filter(|time| time.is_settled()));
+        Ok(())
+    }
+
+    /// Fails if the database has several names. Must be called before each change.
+    ///
+    /// SQLite finds the WAL by the name of the database. So handles that use different names have
+    /// different WALs, and the checkpoint of one WAL overwrites the changes of the other. A name
+    /// that is created after the handle was opened is not noticed here. The handle that opens the
+    /// database by the new name notices it.
+    pub(crate) fn check_names(&self) -> io::Result<()> {
+        if self.had_other_names && file::has_other_names(&self.path)? {
+            return Err(io::Error::other(
+                "the database has several names (hard links), and SQLite would write a -wal file \
+                 for each name; delete the other names, or change a copy of the database",
+            ));
+        }
         Ok(())
     }
 

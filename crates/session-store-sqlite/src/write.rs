@@ -202,6 +202,7 @@ impl Database {
         begin: fn(&Connection) -> rusqlite::Result<()>,
     ) -> Result<Transaction<'a>> {
         self.files.check()?;
+        self.files.check_names()?;
         match writer.as_ref().map_or(Ok(()), begin) {
             Err(error) if is_read_only(&error) => *writer = None,
             begun => begun?,

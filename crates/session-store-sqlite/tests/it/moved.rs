@@ -58,6 +58,28 @@ fn a_handle_whose_file_was_replaced_by_another_database_fails() {
     assert_eq!(new.read_all(session, segment).unwrap(), [entry(7)]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_database_with_several_names_is_read_and_not_changed() {
+    let (folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append(session, segment, &entry(0)).unwrap();
+    drop(store);
+    let copy = folder.path().join("copy.db");
+    fs::hard_link(&path, &copy).unwrap();
+    for name in [&path, &copy] {
+        let store = SqliteStore::open(name).unwrap();
+        let error = store.append(session, segment, &entry(1)).unwrap_err();
+        assert!(matches!(error, StoreError::Io(_)), "{error:?}");
+        assert!(error.to_string().contains("several names (hard links)"), "{error}");
+        assert_eq!(store.read_all(session, segment).unwrap(), [entry(0)]);
+    }
+    let store = SqliteStore::open(&copy).unwrap();
+    fs::remove_file(&path).unwrap();
+    store.append(session, segment, &entry(1)).unwrap();
+    assert_eq!(store.read_all(session, segment).unwrap(), entries(0..2));
+}
+
 fn sidecars(path: &Path, endings: &[&str]) -> Vec<PathBuf> {
     endings.iter().map(|ending| format!("{}{ending}", path.display()).into()).collect()
 }
