@@ -90,7 +90,8 @@ impl Cache {
         self.is_counted = false;
     }
 
-    fn insert(&mut self, name: Name, log: Log) {
+    /// Adds an open file whose index is up to date.
+    pub(crate) fn insert(&mut self, name: Name, log: Log) {
         if self.open_files.len() == OPEN_FILES
             && let Some((name, log)) = self.open_files.pop_front()
         {

@@ -27,6 +27,9 @@ pub(crate) struct Opened {
     pub(crate) is_writable: bool,
 }
 
+/// The maximum size of a block of lines, unless a single line is longer.
+pub(crate) const BLOCK: usize = 256 * 1024;
+
 /// The flags to read and append.
 const APPEND: OFlags = OFlags::RDWR.union(OFlags::APPEND);
 
@@ -94,6 +97,47 @@ pub(crate) fn append_range(file: &File, range: Range<u64>, bytes: &mut Vec<u8>) 
     // The vector can have more capacity than requested.
     bytes.truncate(end);
     Ok(())
+}
+
+/// Reads whole lines from the start of the range on, and at least one line. The last line of the
+/// range can lack its newline.
+///
+/// The block is not much larger than `wanted` bytes, because each entry keeps the whole block in
+/// memory. The memory of the given block is used again.
+pub(crate) fn read_lines(
+    file: &File,
+    range: Range<u64>,
+    wanted: usize,
+    mut block: Vec<u8>,
+) -> io::Result<Vec<u8>> {
+    let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+    let first = wanted.min(BLOCK);
+    block.clear();
+    loop {
+        let start = block.len();
+        let end = left.min(start + first.max(start));
+        let read = range.start + start as u64..range.start + end as u64;
+        append_range(file, read, &mut block)?;
+        if block.len() < left {
+            let Some(newline) = memchr::memrchr(b'\n', &block[start..]) else { continue };
+            block.truncate(start + newline + 1);
+        }
+        if block.len() < block.capacity() / 2 {
+            block.shrink_to_fit();
+        }
+        return Ok(block);
+    }
+}
+
+/// Returns the range of each line of a block, without its newline.
+pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let unterminated = (!bytes.ends_with(b"\n")).then_some(bytes.len());
+    let mut start = 0;
+    memchr::memchr_iter(b'\n', bytes).chain(unterminated).map(move |end| {
+        let line = start..end;
+        start = end + 1;
+        line
+    })
 }
 
 /// Creates a folder of the store as [`create_folder`] does. Fails if a part of the path is a

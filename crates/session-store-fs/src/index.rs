@@ -4,17 +4,13 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::{ControlFlow, Range};
-use std::os::unix::fs::FileExt;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::file::append_range;
+use crate::file::{BLOCK, append_range, lines, read_lines};
 use crate::mutex::lock;
 use crate::tail::{Tail, is_blank};
-
-/// The number of bytes read at once to count lines.
-const BLOCK: usize = 256 * 1024;
 
 /// The number of bytes that are read at once to find a line after a known start.
 const NEAR: usize = 64 * 1024;
@@ -171,7 +167,16 @@ impl LineIndex {
     /// Scans the bytes that were appended since the last scan, or the whole file if the file has
     /// become shorter. `cut` is the end of the log after its last truncation. If the byte at `cut`
     /// is NUL, a power cut interrupted the truncation, and the log ends at `cut`.
-    pub(crate) fn catch_up(&mut self, file: &File, len: u64, cut: u64) -> io::Result<()> {
+    ///
+    /// Each block of whole lines that was read is passed to `keep`. The next block uses the memory
+    /// that `keep` returns.
+    pub(crate) fn catch_up(
+        &mut self,
+        file: &File,
+        len: u64,
+        cut: u64,
+        mut keep: impl FnMut(Vec<u8>) -> Vec<u8>,
+    ) -> io::Result<()> {
         if len < self.len {
             *self = Self::empty();
         }
@@ -179,11 +184,17 @@ impl LineIndex {
             && read_range(file, cut, cut + 1)? == b"\0";
         let end = if is_interrupted { cut } else { len };
         let mut last = self.tail_start;
-        let rest = scan_lines(file, self.tail_start.offset..end, BLOCK, |line| {
-            last = self.tail_start;
-            self.add_line(line.next, !line.blank);
-            ControlFlow::Continue(())
-        })?;
+        let (mut at, mut block) = (last.offset, Vec::new());
+        while at < end {
+            block = read_lines(file, at..end, BLOCK, block)?;
+            for line in terminated_lines(&block) {
+                last = self.tail_start;
+                self.add_line(at + line.end as u64 + 1, !is_blank(&block[line]));
+            }
+            at += block.len() as u64;
+            block = keep(block);
+        }
+        let rest = self.tail_start.offset;
         self.set_tail(&read_range(file, rest, end)?);
         if rest == len && has_nul(file, last.offset, len)? {
             // After a crash, a file can have NULs in the place of lost data. A last line with NULs
@@ -281,52 +292,18 @@ pub(crate) fn find(
     if start.entries == entry {
         return Ok(start);
     }
-    scan_lines(file, start.offset..end, NEAR, |line| {
-        if start.entries == entry {
-            return ControlFlow::Break(());
-        }
-        start = start.after(line.next, !line.blank);
-        ControlFlow::Continue(())
-    })?;
-    Ok(start)
-}
-
-/// A terminated line.
-struct Line {
-    /// The start of the next line.
-    next: u64,
-    /// Whether the line contains only white space.
-    blank: bool,
-}
-
-/// Calls `on_line` for each terminated line in the range. Returns the start of the unterminated
-/// rest, or the end of the line at which `on_line` stopped.
-fn scan_lines(
-    file: &File,
-    Range { start, end: to }: Range<u64>,
-    block: usize,
-    mut on_line: impl FnMut(Line) -> ControlFlow<()>,
-) -> io::Result<u64> {
-    let mut block = vec![0; block.min(length(start, to))];
-    let (mut at, mut rest, mut blank) = (start, start, true);
-    while at < to {
-        let size = block.len().min(length(at, to));
-        let bytes = &mut block[..size];
-        file.read_exact_at(bytes, at)?;
-        let mut begin = 0;
-        for newline in memchr::memchr_iter(b'\n', bytes) {
-            blank = blank && is_blank(&bytes[begin..newline]);
-            begin = newline + 1;
-            rest = at + begin as u64;
-            if on_line(Line { next: rest, blank }).is_break() {
-                return Ok(rest);
+    let (mut at, mut block) = (start.offset, Vec::new());
+    while at < end {
+        block = read_lines(file, at..end, NEAR, block)?;
+        for line in terminated_lines(&block) {
+            if start.entries == entry {
+                return Ok(start);
             }
-            blank = true;
+            start = start.after(at + line.end as u64 + 1, !is_blank(&block[line]));
         }
-        blank = blank && is_blank(&bytes[begin..]);
-        at += size as u64;
+        at += block.len() as u64;
     }
-    Ok(rest)
+    Ok(start)
 }
 
 pub(crate) fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
@@ -339,6 +316,7 @@ fn has_nul(file: &File, from: u64, to: u64) -> io::Result<bool> {
     Ok(memchr::memchr(0, &read_range(file, from, to)?).is_some())
 }
 
-fn length(from: u64, to: u64) -> usize {
-    usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX)
+/// Returns the range of each line that has a newline, without this newline.
+fn terminated_lines(block: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    lines(block).take_while(|line| line.end < block.len())
 }

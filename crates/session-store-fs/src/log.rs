@@ -1,6 +1,7 @@
 //! One open file of entries, a log or a trace: the cached state of the file, and the writes to it.
 //! A write never leaves a part of a line between two entries. The caller holds the segment's lock.
 
+use std::convert::identity;
 use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::mem;
@@ -170,10 +171,26 @@ impl Log {
     /// Updates the index with the lines that were appended since the last call.
     pub(crate) fn catch_up(&mut self) -> Result<(), StoreError> {
         let len = (&*self.file).seek(SeekFrom::End(0)).context("read the length of", &self.path)?;
-        self.catch_up_to(len)
+        self.catch_up_to(len, identity)
     }
 
-    fn catch_up_to(&mut self, len: u64) -> Result<(), StoreError> {
+    /// Updates the index of a file that was not read yet. Returns the content of the file, in
+    /// blocks of whole lines.
+    pub(crate) fn load(&mut self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut blocks = Vec::new();
+        let keep = |block| {
+            blocks.push(block);
+            Vec::new()
+        };
+        self.catch_up_to(self.opened_len, keep)?;
+        Ok(blocks)
+    }
+
+    fn catch_up_to(
+        &mut self,
+        len: u64,
+        keep: impl FnMut(Vec<u8>) -> Vec<u8>,
+    ) -> Result<(), StoreError> {
         let is_assumed = mem::take(&mut self.state.is_length_assumed);
         if len != self.state.index.len() {
             if is_assumed {
@@ -182,7 +199,7 @@ impl Log {
                 self.state.index = LineIndex::empty();
             }
             let cut = self.state.epoch.map_or(NO_CUT, |epoch| epoch.cut);
-            self.state.index.catch_up(&self.file, len, cut).context("read", &self.path)?;
+            self.state.index.catch_up(&self.file, len, cut, keep).context("read", &self.path)?;
         }
         Ok(())
     }
@@ -192,7 +209,7 @@ impl Log {
         let metadata = self.file.metadata().context("read the metadata of", &self.path)?;
         // An exclusive handle can append after the last read of the length. The index and the time
         // must be of the same moment.
-        self.catch_up_to(metadata.len())?;
+        self.catch_up_to(metadata.len(), identity)?;
         Ok(self.state.info(&metadata))
     }
 

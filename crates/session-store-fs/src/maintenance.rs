@@ -8,6 +8,7 @@
 //! names the session of a segment.
 
 use std::collections::{BTreeSet, HashSet};
+use std::convert::identity;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -274,7 +275,9 @@ impl FsStore {
         self.read(key, Segment::checkpoint, |found| {
             let Some((log, start)) = found else { return Ok(false) };
             let mut scanned = LineIndex::empty();
-            scanned.catch_up(&log.file, start.offset, NO_CUT).context("read", &log.path)?;
+            scanned
+                .catch_up(&log.file, start.offset, NO_CUT, identity)
+                .context("read", &log.path)?;
             Ok(scanned.tail_start() != *start)
         })
     }

@@ -150,59 +150,40 @@ impl FsStore {
         read_consistent(begin, read)
     }
 
-    /// Returns the result of `read` for the entries from `first` on, and the head at the same
-    /// moment. Returns `None` if the file does not exist.
+    /// Returns the result of `read` for the part of a file from the start of a page on, or `None`
+    /// if the file does not exist.
     fn read_part<R>(
         &self,
         key: SegmentKey,
         kind: Kind,
-        first: usize,
+        request: PageRequest,
         read: impl Fn(&Part) -> Result<R, StoreError>,
-    ) -> Result<Option<(R, Head)>, StoreError> {
-        let begin = |segment: &mut Segment<'_>| {
-            let Some(log) = segment.open(kind)? else { return Ok(None) };
-            log.record(&self.directory.syncs);
-            log.scan_before(first)?;
-            Ok(Some((Part::new(log, first), log.state.head())))
-        };
-        self.read(key, begin, |found| {
-            let Some((part, head)) = found else { return Ok(None) };
-            Ok(Some((read(part)?, *head)))
-        })
-    }
-
-    /// Returns the first page of a long log that this handle has not scanned yet. Returns `None`
-    /// for any other log, or if the start of the log is not enough to find the page.
-    fn read_first_entries<T>(
-        &self,
-        key: SegmentKey,
-        max_bytes: usize,
-        parse: Parse<'_, T>,
-    ) -> Result<Option<Vec<T>>, StoreError> {
-        self.read(key, Segment::first_part, |part| {
-            Ok(part.as_ref().and_then(|part| part.inner_entries(max_bytes, parse)))
-        })
+    ) -> Result<Option<R>, StoreError> {
+        self.read(
+            key,
+            |segment| segment.part(kind, request),
+            |part| part.as_ref().map(&read).transpose(),
+        )
     }
 
     /// Reads a page of the log. The head can be missing if the request does not need the head.
     fn read_log_page<T>(
         &self,
         key: SegmentKey,
-        PageRequest { start, max_bytes, needs_head, .. }: PageRequest,
+        request: PageRequest,
         parse: Parse<'_, T>,
     ) -> Result<(Vec<T>, Option<Head>), StoreError> {
-        // Only the first page can be read without the rest of the log. For a later page, the search
-        // for its first entry could pass the place where an interrupted truncation has ended the
-        // log.
-        if start == 0
-            && !needs_head
-            && let Some(entries) = self.read_first_entries(key, max_bytes, parse)?
-        {
-            return Ok((entries, None));
+        let page = self.read_part(key, Kind::Log, request, |part| {
+            Ok(match part.is_start {
+                true => part.inner_entries(request.max_bytes, parse).map(|found| (found, None)),
+                false => Some((part.entries(request.max_bytes, parse)?, Some(part.head))),
+            })
+        })?;
+        match page.ok_or(StoreError::NotFound(key.segment_id))? {
+            Some(page) => Ok(page),
+            // The start of the log is not enough to find the page.
+            None => self.read_log_page(key, request.with_head(true), parse),
         }
-        let page = self.read_part(key, Kind::Log, start, |part| part.entries(max_bytes, parse))?;
-        let (entries, head) = page.ok_or(StoreError::NotFound(key.segment_id))?;
-        Ok((entries, Some(head)))
     }
 
     /// Returns the segments that the options select, in the order of the listings.
@@ -239,8 +220,9 @@ impl Store for FsStore {
         segment_id: SegmentId,
     ) -> Result<Vec<LogEntry>, StoreError> {
         let key = SegmentKey::new(session_id, segment_id);
-        let found = self.read_part(key, Kind::Log, 0, Part::all_entries)?;
-        found.map(|(entries, _)| entries).ok_or(StoreError::NotFound(segment_id))
+        let all = PageRequest::new(0, usize::MAX);
+        let found = self.read_part(key, Kind::Log, all, Part::all_entries)?;
+        found.ok_or(StoreError::NotFound(segment_id))
     }
 
     fn list_sessions(&self) -> Result<Vec<SessionId>, StoreError> {
@@ -339,9 +321,11 @@ impl Store for FsStore {
         max_bytes: usize,
     ) -> Result<Page, StoreError> {
         let key = SegmentKey::new(session_id, segment_id);
-        let read = |part: &Part| part.entries(max_bytes, &LogEntry::from_block);
-        let page = self.read_part(key, Kind::Log, start, read)?;
-        page.map(|(entries, head)| Page::new(entries, head)).ok_or(StoreError::NotFound(segment_id))
+        let request = PageRequest::new(start, max_bytes);
+        let page = self.read_part(key, Kind::Log, request, |part| {
+            Ok(Page::new(part.entries(max_bytes, &LogEntry::from_block)?, part.head))
+        })?;
+        page.ok_or(StoreError::NotFound(segment_id))
     }
 
     fn read_page_with(
@@ -434,8 +418,9 @@ impl Store for FsStore {
     ) -> Result<TracePage, StoreError> {
         let key = SegmentKey::new(session_id, segment_id);
         let read = |part: &Part| part.entries(max_bytes, &TraceEntry::from_block);
-        let page = self.read_part(key, Kind::Trace, start, read)?;
-        Ok(page.map(|(entries, _)| TracePage::new(entries)).unwrap_or_default())
+        let request = PageRequest::new(start, max_bytes);
+        let entries = self.read_part(key, Kind::Trace, request, read)?;
+        Ok(entries.map(TracePage::new).unwrap_or_default())
     }
 
     fn delete_segment(

@@ -18,7 +18,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use session_store_core::{Head, SegmentInfo, SegmentKey, StoreError};
+use session_store_core::{Head, PageRequest, SegmentInfo, SegmentKey, StoreError};
 use tempfile::NamedTempFile;
 
 use crate::bad_lines::{Plan, write_good_lines};
@@ -31,7 +31,7 @@ use crate::layout::Kind;
 use crate::listing::ListedSessions;
 use crate::lock_file::{Generation, Guard, HeldLock, LockFile};
 use crate::log::Log;
-use crate::read::Part;
+use crate::read::{FIRST_BYTES, Part};
 use crate::sidecar::checkpoint::{self, Checkpoint};
 use crate::sidecar::epoch::{Cut, Epoch, NO_CUT, new_token};
 use crate::stripe::Stripes;
@@ -119,18 +119,57 @@ impl<'a> Segment<'a> {
         }
     }
 
-    /// Returns the start of a log, so that a page can be read without the rest of the log. Returns
-    /// `None` if the log is short or this handle has already scanned it.
-    pub(crate) fn first_part(&mut self) -> Result<Option<Part>, StoreError> {
+    /// Returns the part of a file from the start of a page on, or `None` if the file does not
+    /// exist. The part of a long log that this handle has not scanned yet can be only the start of
+    /// the log, if the request does not need the head.
+    pub(crate) fn part(
+        &mut self,
+        kind: Kind,
+        request: PageRequest,
+    ) -> Result<Option<Part>, StoreError> {
+        let PageRequest { start, max_bytes, needs_head, .. } = request;
+        // Only the first page can be read without the rest of the log. For a later page, the search
+        // for its first entry could pass the place where an interrupted truncation has ended the
+        // log.
+        if start == 0
+            && let Some(part) = self.first_part(kind, max_bytes, needs_head)?
+        {
+            return Ok(Some(part));
+        }
+        let syncs = &self.files.directory.syncs;
+        let Some(log) = self.open(kind)? else { return Ok(None) };
+        log.record(syncs);
+        log.scan_before(start)?;
+        Ok(Some(Part::new(log, start)))
+    }
+
+    /// Returns the part of a file for its first page, if the file can be read in one pass. Returns
+    /// `None` for a file that this handle has already scanned.
+    fn first_part(
+        &mut self,
+        kind: Kind,
+        max_bytes: usize,
+        needs_head: bool,
+    ) -> Result<Option<Part>, StoreError> {
         let Self { files, guard, .. } = self;
-        if guard.cached.state((files.key, Kind::Log)).is_some() {
+        let name = (files.key, kind);
+        if guard.cached.state(name).is_some() {
             return Ok(None);
         }
-        let log = files.open_new(Kind::Log, guard.lock.generation, Instant::now())?;
-        log.map_or(Ok(None), |mut log| {
-            log.record(&files.directory.syncs);
-            Part::first_of(&log)
-        })
+        let log = files.open_new(kind, guard.lock.generation, Instant::now())?;
+        let Some(mut log) = log else { return Ok(None) };
+        log.record(&files.directory.syncs);
+        if log.opened_len > FIRST_BYTES {
+            return Ok((!needs_head).then(|| Part::first_of(&log)));
+        }
+        // The scan of a longer log can start at a checkpoint, so the log is not read as a whole.
+        if log.opened_len > checkpoint::EVERY.min(max_bytes as u64) {
+            return Ok(None);
+        }
+        files.start_at_checkpoint(&mut log);
+        let part = Part::load(&mut log)?;
+        guard.cached.insert(name, log);
+        Ok(Some(part))
     }
 
     pub(crate) fn into_guard(self) -> Guard<'a, Cache> {
@@ -323,12 +362,18 @@ impl Files<'_> {
     ) -> Result<Option<&mut Log>, StoreError> {
         cache.open((self.key, kind), generation, |now, state| {
             let Some(mut log) = self.open_new(kind, generation, now)? else { return Ok(None) };
-            let is_inherited = state.is_some_and(|state| log.inherit(state));
-            if !is_inherited && let Some(checkpoint) = self.checkpoint(&log) {
-                log.start_at(checkpoint);
+            if !state.is_some_and(|state| log.inherit(state)) {
+                self.start_at_checkpoint(&mut log);
             }
             Ok(Some(log))
         })
+    }
+
+    /// Lets the first scan start at the stored checkpoint of a log.
+    fn start_at_checkpoint(self, log: &mut Log) {
+        if let Some(checkpoint) = self.checkpoint(log) {
+            log.start_at(checkpoint);
+        }
     }
 
     /// Returns the stored checkpoint of a log, or `None` for a trace.

@@ -141,6 +141,28 @@ fn the_first_entry_of_a_long_log_is_read_without_the_rest() {
     );
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_first_read_of_a_short_log_is_one_pass() {
+    let (fixture, log) = (Fixture::new(), sized(400));
+    let (session, segment) = (fixture.session, fixture.segment);
+    fixture.open().create_segment(session, segment, &log).unwrap();
+    let size = fixture.bytes().len();
+    let (all, page) = (fixture.open(), fixture.open());
+    let reads: [(&str, &dyn Fn() -> Vec<LogEntry>); 2] = [
+        ("read_all", &|| all.read_all(session, segment).unwrap()),
+        ("read_page", &|| page.read_page(session, segment, 0, size).unwrap().entries),
+    ];
+    for (name, read) in reads {
+        let (entries, bytes) = bytes_read(read);
+        assert_eq!(entries, log, "{name}");
+        assert!(bytes < size + size / 4, "{name} read {bytes} bytes of {size}");
+    }
+    let (head, bytes) = bytes_read(|| all.head(session, segment).unwrap().unwrap());
+    assert_eq!(head.entries(), log.len());
+    assert!(bytes < size / 4, "the read has built the index, but then {bytes} bytes were read");
+}
+
 #[test]
 fn a_page_without_a_head_has_the_same_entries() {
     let (fixture, _) = long_log();
