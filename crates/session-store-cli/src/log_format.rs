@@ -5,10 +5,14 @@ use std::cell::OnceCell;
 use session_store::LogEntry;
 use session_store_import::{Description, Format, Role, format_of};
 
-use crate::segment::{Segment, lines};
+use crate::segment::{Segment, pages};
 
 /// The number of entries from which the format of a log is found.
 const FORMAT_ENTRIES: usize = 16;
+
+/// The size of the pages in which these entries are read. Less than the default, because a page
+/// of the default size has many more entries, and the store checks each of them.
+const FORMAT_BYTES: usize = 32 * 1024;
 
 /// The format of the entries of a log.
 ///
@@ -27,8 +31,8 @@ impl<'a> LogFormat<'a> {
     /// Returns the readable content of an entry of this log.
     pub(crate) fn describe(&self, entry: &LogEntry) -> Description {
         let format = self.format.get_or_init(|| {
-            let first = lines::<LogEntry>(self.segment, 0).take(FORMAT_ENTRIES);
-            format_of(&first.flatten().collect::<Vec<_>>())
+            let entries = self.segment.iterate(pages(0).page_bytes(FORMAT_BYTES));
+            format_of(&entries.take(FORMAT_ENTRIES).flatten().collect::<Vec<_>>())
         });
         format.describe(entry)
     }

@@ -13,13 +13,18 @@ use crate::failure::Failure;
 use crate::terminal::visible;
 
 /// The number of bytes in one write. It is larger than the default, because `show` of a long log
-/// spends much of its time in writes. It is not much larger, because the first lines of a listing
-/// are printed only when the buffer is full.
-const WRITE_BYTES: usize = 32 * 1024;
+/// spends most of its time in writes. With 32 KiB, `show` takes a fifth more processor time.
+const WRITE_BYTES: usize = 128 * 1024;
+
+/// The number of bytes in the first write. It is smaller than in later writes, so that the first
+/// lines of a listing are printed early.
+const FIRST_BYTES: usize = 32 * 1024;
 
 /// Standard output. Only results are written to it.
 pub(crate) struct Output {
     stdout: BufWriter<Stdout>,
+    /// Whether a write was made.
+    has_written: bool,
     json: bool,
     terminal: bool,
     styled: bool,
@@ -31,7 +36,7 @@ impl Output {
         let terminal = stdout.is_terminal();
         let styled = AutoStream::choice(&stdout) != ColorChoice::Never;
         let stdout = BufWriter::with_capacity(WRITE_BYTES, stdout);
-        Self { stdout, json, terminal, styled }
+        Self { stdout, has_written: false, json, terminal, styled }
     }
 
     /// Returns whether the user requested JSON.
@@ -69,11 +74,13 @@ impl Output {
 
     /// Prints one line of text. On a terminal, hidden characters are printed as escape sequences.
     pub(crate) fn line(&mut self, line: impl Display) -> Result<(), Failure> {
-        if !self.terminal {
-            return writeln!(self.stdout, "{line}").map_err(write_error);
+        if self.terminal {
+            writeln!(self.stdout, "{}", visible(&line.to_string())).map_err(write_error)?;
+            return self.flush();
         }
-        writeln!(self.stdout, "{}", visible(&line.to_string())).map_err(write_error)?;
-        self.flush()
+        writeln!(self.stdout, "{line}").map_err(write_error)?;
+        let is_due = !self.has_written && self.stdout.buffer().len() >= FIRST_BYTES;
+        if is_due { self.flush() } else { Ok(()) }
     }
 
     /// Prints text that can contain escape sequences.
@@ -90,6 +97,7 @@ impl Output {
 
     /// Flushes the buffer, so that a reader of the pipe gets all printed lines.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.has_written = true;
         self.stdout.flush().map_err(write_error)
     }
 

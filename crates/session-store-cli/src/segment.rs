@@ -93,7 +93,12 @@ impl Line for TraceEntry {
 /// returned as [`StoreError::Corrupt`](session_store::StoreError::Corrupt) and skipped. Every other
 /// error is the last item.
 pub(crate) fn lines<E: Line>(segment: Segment<'_>, start: usize) -> Entries<'_, OpenStore, E> {
-    segment.iterate(Pages::new(start).skip_bad_lines().start_without_head())
+    segment.iterate(pages(start))
+}
+
+/// Returns the pages that [`lines`] reads.
+pub(crate) fn pages<E: Line>(start: usize) -> Pages<E> {
+    Pages::new(start).skip_bad_lines().start_without_head()
 }
 
 /// Returns the entry of a line of [`lines`]. Reports a bad line and returns `None`. Every other

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::{thread, vec};
 
 /// The number of events of one item that can wait for the caller's thread. An event can keep a
-/// block of entries in memory.
-const WAITING: usize = 16;
+/// page of entries in memory.
+const WAITING: usize = 4;
 
 /// The items that no thread has taken yet. When a thread takes an item, a channel for the events of
 /// the item is created. `receivers` sends the receiver of this channel to the caller's thread.

@@ -32,9 +32,9 @@ use crate::progress::Bar;
 use crate::segment::{Segment, lines, reading};
 use crate::store::{list_segments, list_sessions, open, unknown_session};
 
-/// The size of the pages that are read. It is half of the bytes that a file store reads at once for
-/// the first page of a long log.
-const PAGE_BYTES: usize = 512 * 1024;
+/// The size of the pages that are read. A file store reads a log in one pass if one page holds the
+/// log. For the first page of a longer log, the store reads 1 MiB, so a page must be smaller.
+const PAGE_BYTES: usize = 960 * 1024;
 
 pub(crate) fn run(args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = open(&args.store)?;
@@ -82,8 +82,9 @@ struct Search<'a> {
 
 /// An event of the search.
 enum Event {
-    /// An entry matches.
-    Match(SegmentKey, usize, LogEntry, Found),
+    /// Entries of a segment match. The matches of a page are one event, because each event can
+    /// wake the thread that prints.
+    Hits(SegmentKey, Vec<Hit>),
     /// A session contains a match.
     Session(SessionId),
     /// Entries were read, with this number of bytes.
@@ -92,6 +93,14 @@ enum Event {
     Failed(Failure),
     /// A session was searched.
     Done,
+}
+
+/// An entry that matches.
+struct Hit {
+    /// The number of the entry in its segment, from 1.
+    number: usize,
+    entry: LogEntry,
+    found: Found,
 }
 
 /// The error of a search whose events are not received any more.
@@ -139,12 +148,13 @@ impl Search<'_> {
                 Err(_) => return Ok(self.lines(segment, start, &format)? | has_found),
             };
             let read = entries.len();
-            for (position, entry) in (start..).zip(entries) {
-                let Some(entry) = entry else { continue };
-                has_found |= self.entry(segment.key(), position + 1, entry, &format)?;
-                if has_found && self.names_sessions {
-                    return Ok(true);
-                }
+            let hits = (start + 1..)
+                .zip(entries)
+                .filter_map(|(number, entry)| self.hit(number, entry?, &format))
+                .take(if self.names_sessions { 1 } else { usize::MAX });
+            has_found |= self.send_hits(segment, hits)?;
+            if has_found && self.names_sessions {
+                return Ok(true);
             }
             self.send(Event::Read(read, bytes.get()))?;
             start += read;
@@ -162,8 +172,8 @@ impl Search<'_> {
         while let Some(entry) = entries.next() {
             match entry.and_then(|entry| LogEntry::from_json(entry.as_json())) {
                 Ok(entry) if self.pattern.may_be_in(entry.as_json()) => {
-                    let number = entries.pages().position();
-                    has_found |= self.entry(segment.key(), number, entry, &format)?;
+                    let hit = self.hit(entries.pages().position(), entry, &format);
+                    has_found |= self.send_hits(segment, hit)?;
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -187,8 +197,8 @@ impl Search<'_> {
         while let Some(entry) = entries.next() {
             match entry {
                 Ok(entry) if self.pattern.may_be_in(entry.as_json()) => {
-                    let number = entries.pages().position();
-                    has_found |= self.entry(segment.key(), number, entry, format)?;
+                    let hit = self.hit(entries.pages().position(), entry, format);
+                    has_found |= self.send_hits(segment, hit)?;
                 }
                 Ok(_) | Err(StoreError::NotFound(_)) => {}
                 Err(error) => {
@@ -200,20 +210,24 @@ impl Search<'_> {
         Ok(has_found)
     }
 
-    /// Decodes an entry that may match. Returns whether the entry matches.
-    fn entry(
+    /// Decodes an entry that may match. Returns `None` if the entry does not match.
+    fn hit(&self, number: usize, entry: LogEntry, format: &LogFormat<'_>) -> Option<Hit> {
+        let found = self.pattern.find(&entry, |entry| format.describe(entry))?;
+        Some(Hit { number, entry, found })
+    }
+
+    /// Sends the hits in a segment. Returns whether there is a hit.
+    fn send_hits(
         &self,
-        key: SegmentKey,
-        number: usize,
-        entry: LogEntry,
-        format: &LogFormat<'_>,
+        segment: Segment<'_>,
+        hits: impl IntoIterator<Item = Hit>,
     ) -> Result<bool, Stopped> {
-        let found = self.pattern.find(&entry, |entry| format.describe(entry));
-        let Some(found) = found else { return Ok(false) };
-        if !self.names_sessions {
-            self.send(Event::Match(key, number, entry, found))?;
+        let hits: Vec<_> = hits.into_iter().collect();
+        let has_found = !hits.is_empty();
+        if has_found && !self.names_sessions {
+            self.send(Event::Hits(segment.key(), hits))?;
         }
-        Ok(true)
+        Ok(has_found)
     }
 
     fn send(&self, event: Event) -> Result<(), Stopped> {
@@ -232,16 +246,9 @@ impl Report<'_> {
     fn receive(&mut self, event: Event) -> Result<(), Failure> {
         let Self { out, bar, .. } = self;
         match event {
-            Event::Match(key, number, entry, found) => {
+            Event::Hits(key, hits) => {
                 self.has_found = true;
-                let hit = Match::new(key, number, found, &entry);
-                bar.suspend(|| match &hit.excerpt {
-                    Some(excerpt) if out.is_styled() && !out.is_json() => {
-                        out.text(&format!("{}{}\n", hit.place(), excerpt.styled()))?;
-                        out.flush()
-                    }
-                    _ => out.answer(&hit),
-                })
+                bar.suspend(|| hits.iter().try_for_each(|hit| print(out, &Match::new(key, hit))))
             }
             Event::Session(session_id) => {
                 self.has_found = true;
@@ -260,6 +267,17 @@ impl Report<'_> {
                 Ok(())
             }
         }
+    }
+}
+
+/// Prints a match, with the hit in color if the output is colored.
+fn print(out: &mut Output, hit: &Match<'_>) -> Result<(), Failure> {
+    match hit.excerpt {
+        Some(excerpt) if out.is_styled() && !out.is_json() => {
+            out.text(&format!("{}{}\n", hit.place(), excerpt.styled()))?;
+            out.flush()
+        }
+        _ => out.answer(hit),
     }
 }
 
@@ -287,7 +305,7 @@ struct Match<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    excerpt: Option<Excerpt>,
+    excerpt: Option<&'a Excerpt>,
     #[serde(serialize_with = "as_json")]
     entry: &'a LogEntry,
 }
@@ -298,10 +316,10 @@ fn as_json<S: Serializer>(entry: &LogEntry, serializer: S) -> Result<S::Ok, S::E
 }
 
 impl<'a> Match<'a> {
-    fn new(key: SegmentKey, number: usize, found: Found, entry: &'a LogEntry) -> Self {
-        let Found { role, time, excerpt } = found;
-        let time = time.and_then(|time| Some(Timestamp::try_from(time).ok()?.to_string()));
-        Self { key, number, role: role.map(|role| role_name(Some(role))), time, excerpt, entry }
+    fn new(key: SegmentKey, Hit { number, entry, found }: &'a Hit) -> Self {
+        let time = found.time.and_then(|time| Some(Timestamp::try_from(time).ok()?.to_string()));
+        let role = found.role.map(|role| role_name(Some(role)));
+        Self { key, number: *number, role, time, excerpt: found.excerpt.as_ref(), entry }
     }
 
     /// Returns the text before the entry or the excerpt.
@@ -318,7 +336,7 @@ impl<'a> Match<'a> {
 impl fmt::Display for Match<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.place())?;
-        match &self.excerpt {
+        match self.excerpt {
             Some(excerpt) => f.write_str(&excerpt.plain()),
             None => f.write_str(self.entry.as_json()),
         }
