@@ -101,7 +101,8 @@ impl RestoredState {
             Kind::SystemItem => self.history.push(entry.into()),
             Kind::TurnEnd => {
                 let TurnEnd { turn_count } = entry.decode()?;
-                self.turn_count = turn_count.unwrap_or(self.turn_count + 1);
+                let next = self.turn_count.saturating_add(1);
+                self.turn_count = turn_count.unwrap_or(next);
                 self.turn_index += 1;
             }
             Kind::RunCompleted | Kind::RunErrored => {

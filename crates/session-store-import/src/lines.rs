@@ -37,7 +37,8 @@ pub fn read_line(
     is_object_required: bool,
 ) -> io::Result<ReadLine> {
     line.clear();
-    let sample = max.min(SAMPLE);
+    // Without any byte, a line could not be distinguished from the end.
+    let sample = max.clamp(1, SAMPLE);
     reader.by_ref().take(sample as u64).read_until(b'\n', line)?;
     if line.is_empty() {
         return Ok(ReadLine::End);
@@ -50,7 +51,7 @@ pub fn read_line(
         return Ok(ReadLine::NotAnObject);
     }
     // Read one byte more than `max`, to find out whether the line ends after `max` bytes.
-    let rest = max - sample + 1;
+    let rest = max.saturating_sub(sample) + 1;
     reader.by_ref().take(rest as u64).read_until(b'\n', line)?;
     let is_too_long = line.len() > max && !line.ends_with(b"\n");
     Ok(if is_too_long { ReadLine::TooLong } else { ReadLine::Complete })

@@ -51,8 +51,9 @@ impl Default for Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnConflict {
-    /// The stored log is kept, and the report counts a conflict. If the log's program rewrites its
-    /// records, there is no conflict: the new form is stored as with [`Fork`](Self::Fork).
+    /// The stored log is kept, and the report counts a conflict. Some formats are of programs that
+    /// rewrite their own records. For a log of such a format, a difference is not a conflict: the
+    /// file is stored as with [`Fork`](Self::Fork).
     #[default]
     Report,
     /// The stored log is kept, and the report does not count a conflict.

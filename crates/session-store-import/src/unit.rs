@@ -201,7 +201,7 @@ const KEPT_BYTES: u64 = 8 << 20;
 pub(crate) type Entries<'a> = Box<dyn Iterator<Item = Result<LogEntry, ReadError>> + 'a>;
 
 impl Unit {
-    /// Creates a report of this unit without entries.
+    /// Returns a report of this unit that counts no entries.
     pub(crate) fn report(&self, state: State, reason: impl Into<Option<String>>) -> UnitReport {
         UnitReport {
             format: Some(self.format.name()),
@@ -235,7 +235,7 @@ impl Unit {
     /// Reads a file that is one document.
     fn document(&self, file: &LogFile, options: &Options) -> Result<Vec<LogEntry>, ReadError> {
         let mut text = Vec::new();
-        let limit = options.max_line as u64 + 1;
+        let limit = (options.max_line as u64).saturating_add(1);
         let read = file.reader()?.take(limit).read_to_end(&mut text);
         read.map_err(|error| file.error(error))?;
         if text.len() > options.max_line {
@@ -314,8 +314,8 @@ impl Collected {
 }
 
 impl LogFile {
-    /// Converts an error of the records. If damaged compressed data has caused the error, returns
-    /// the error of the compressed data.
+    /// Names the compression in an error of the input, because damaged compressed data is a
+    /// possible cause. Returns every other error unchanged.
     fn explain(&self, error: ReadError) -> ReadError {
         match error {
             ReadError::Io(error) => self.error(error),

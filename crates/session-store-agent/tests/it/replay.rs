@@ -95,6 +95,16 @@ fn the_records_of_another_program_are_understood(#[case] prefix: &str) {
 }
 
 #[test]
+fn a_count_at_its_limit_stays_there() {
+    let log = [
+        format!(r#"{{"kind":"active_run_checkpoint","total_turn_count":{}}}"#, usize::MAX),
+        r#"{"kind":"turn_end"}"#.to_owned(),
+    ];
+    let state = replay(log.iter().map(|text| entry(text))).unwrap();
+    assert_eq!((state.turn_count, state.turn_index), (usize::MAX, 1));
+}
+
+#[test]
 fn a_replay_can_continue_from_any_saved_state() {
     let log = log(&CONVERSATION);
     let whole = replay(&log).unwrap();

@@ -39,6 +39,17 @@ fn a_line_over_the_limit_is_refused() {
     assert!(reason.contains("line 2: the line has more than 1000 bytes"), "{reason}");
 }
 
+#[rstest]
+#[case::smallest(0, State::Refused)]
+#[case::largest(usize::MAX, State::Imported)]
+fn every_limit_of_a_line_is_possible(#[case] max_line: usize, #[case] expected: State) {
+    let document = format!(r#"{{"session":{{"id":"{S}"}},"items":[{{"type":"message"}}]}}"#);
+    let files = [("a.jsonl", "{}\n"), ("rollout-2025-04-17-a.json", &document)];
+    let mut logs = Logs::with(&files);
+    logs.options.max_line = max_line;
+    assert_eq!(logs.import().states(), [expected, expected]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_report_is_on_one_line_whatever_the_name() {
