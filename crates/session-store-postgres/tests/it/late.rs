@@ -116,8 +116,8 @@ fn a_change_whose_reply_is_lost_is_done_once(
         Change::DeletePod
     )]
     change: Change,
-    // The number of replies before the lost reply. Each reply belongs to another step of the
-    // change.
+    // The number of replies before the lost reply. Each reply belongs to a step of the
+    // change of its own.
     #[values(0, 1, 2, 3, 4, 5, 6, 7)] replies: usize,
 ) {
     let (key, expected) = (new_key(), unique_schema());
@@ -140,7 +140,7 @@ fn a_change_whose_reply_is_lost_is_done_once(
     if let Some(head) = head {
         assert_eq!(direct.at(key).head().unwrap(), Some(head));
     }
-    direct.maintenance().unwrap().check(&mut |finding| panic!("{finding}")).ok();
+    direct.maintenance().unwrap().check(&mut |finding| panic!("{finding}")).unwrap();
 }
 
 /// A transaction that has locked the row of a log. Changes of the log wait for this lock.
