@@ -28,14 +28,14 @@ const APPENDS: usize = 50;
 
 /// Compares eight threads on one segment with one thread that writes and syncs.
 fn one_segment(plan: &Plan) -> Fallible<Measurement> {
-    let what = "8 threads on one segment, by one thread";
+    let what = "8 threads on one segment, against one thread on one file";
     let segments = [SegmentId::new(); THREADS];
     compared(plan, what, &segments, 1).map(|measurement| measurement.with_goal(Goal::AtLeast(4.0)))
 }
 
 /// Compares eight threads on eight segments with eight threads that write and sync a file each.
 fn eight_segments(plan: &Plan) -> Fallible<Measurement> {
-    let what = "8 threads on eight segments, by as many on files";
+    let what = "8 threads on eight segments, against 8 threads on eight files";
     let segments: [_; THREADS] = std::array::from_fn(|_| SegmentId::new());
     compared(plan, what, &segments, THREADS)
         .map(|measurement| measurement.with_goal(Goal::AtLeast(0.8)))

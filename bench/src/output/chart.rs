@@ -24,7 +24,7 @@ pub(super) fn drawn(lines: &[Line]) -> String {
     let mut picture = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">
 <rect width="100%" height="100%" fill="#ffffff"/>
-<text x="12" y="20" font-size="14" font-weight="bold" fill="#1f2328">Our speed divided by the speed of the medium alone</text>
+<text x="12" y="20" font-size="14" font-weight="bold" fill="#1f2328">Our speed divided by the speed of the floor: the same work without us</text>
 <text x="12" y="38" fill="#57606a">Marks are goals. A green bar reaches its goal, a red bar does not, a grey bar has no goal.</text>
 "##
     );

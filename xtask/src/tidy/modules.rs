@@ -108,7 +108,8 @@ impl Crate {
     }
 }
 
-/// The paths in a file that begin with `crate`, `super` or `self`, from the root of the crate.
+/// The paths in a file that begin with `crate`, `super` or `self`, converted to absolute paths. An
+/// absolute path begins at the root of the crate.
 #[derive(Default)]
 struct References {
     module: Module,
@@ -117,8 +118,8 @@ struct References {
 }
 
 impl References {
-    /// Returns the path from the root of the crate. With `is_use`, the path can also begin with a
-    /// child of the current module, as in `pub use error::StoreError`.
+    /// Converts a path to an absolute path. With `is_use`, `path` can also begin with a child of
+    /// the current module, as in `pub use error::StoreError`.
     fn absolute(&self, path: &[String], is_use: bool) -> Option<Vec<String>> {
         let ups = path.iter().take_while(|segment| *segment == "super").count();
         let (base, rest) = match path.first()?.as_str() {

@@ -1,5 +1,6 @@
-//! Pauses in the middle of a call of a file store. A pause ends when another thread or process has
-//! used the intermediate state. The store notices another process only by a changed file.
+//! Pauses in the middle of a call of a file store. In a pause, another thread or process can use
+//! the intermediate state. A pause ends when a file has changed, which shows that another call has
+//! done so, or after a limit of time.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 /// The longest pause. It is long enough for another thread or process on a busy machine.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// The longest pause of a handle after one of its pauses has taken the longest time.
+/// The limit of a pause, after an earlier pause of the same handle has reached [`LONGEST_PAUSE`].
 const SHORT_PAUSE: Duration = Duration::from_millis(1);
 
 /// The pause of a call in a process that a check kills. The pause is longer than the rest of the
@@ -30,9 +31,9 @@ pub(super) fn stay_half_written(times: u32) {
     }
 }
 
-/// Returns whether no other thread can make a call. This is true in the thread of the check,
-/// because this thread only waits while the threads that it started run. The test harness gives
-/// this thread a name, and the other threads have none.
+/// Returns whether no other thread can make a call at this moment. This is true for a call in the
+/// thread of the check: while the threads that it started run, it makes no call. The test harness
+/// gives the thread of the check a name, and the other threads have none.
 fn is_alone() -> bool {
     thread::current().name().is_some() && !in_another_process()
 }

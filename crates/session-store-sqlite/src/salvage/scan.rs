@@ -9,9 +9,9 @@ use crate::error::{DatabaseError, Result};
 /// The number of keys after a damaged row that are tried one by one. After these keys, the distance
 /// to the next tried key doubles with each try.
 ///
-/// A damaged leaf page holds fewer rows than this, so all rows after the page are found. A damaged
-/// inner page hides many leaf pages with neighboring keys. The search then still finds a row after
-/// these pages.
+/// The keys of the entries of a log have no gaps, and a leaf page holds fewer rows than this
+/// number. So no row after a damaged leaf page is missed. A damaged inner page hides many leaf
+/// pages with neighboring keys. The search then still finds a row after these pages.
 const TRIED_ONE_BY_ONE: i64 = 1000;
 
 /// Calls `visit` for every readable row with a key in `keys`. Returns whether all rows were
@@ -55,8 +55,8 @@ pub(super) fn until_damage(
     read(connection, select, (), None, visit)
 }
 
-/// Returns a key after `damaged` from which on a row can be read, or `None` if there is no such key
-/// up to `last`.
+/// Returns a key after `damaged`. The first row that has this key or a larger key can be read.
+/// Returns `None` if there is no such row up to the key `last`.
 fn first_readable(
     connection: &Connection,
     select: &str,

@@ -107,8 +107,9 @@ fn programs_that_do_not_know_the_lock_file_are_excluded_by_sqlite() {
     assert_eq!(count().unwrap(), 1);
 }
 
-/// A handle of each mode opens the database that a killed process has left. The `-shm` file of a
-/// shared handle stays while an exclusive handle writes, and must not be used afterwards.
+/// A handle of each mode opens the database that a killed process has left. A killed shared handle
+/// leaves its `-shm` file. An exclusive handle then writes without this file, so that the next
+/// shared handle must not use its old content.
 #[rstest]
 fn a_killed_process_leaves_no_lock_and_all_its_changes(
     #[values(false, true)] was_exclusive: bool,
