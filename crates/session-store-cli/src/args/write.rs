@@ -117,7 +117,8 @@ pub(crate) struct RmArgs {
     #[arg(long)]
     pub(crate) force: bool,
     /// First write the sessions to this backup file, read the file back and compare it with the
-    /// store. If one of these steps fails, nothing is deleted
+    /// store. If one of these steps fails, nothing is deleted. The file does not contain text that
+    /// a repair or an append has moved out of a log, and this text is deleted with its segment
     #[arg(long, value_name = "FILE")]
     pub(crate) archive: Option<PathBuf>,
     /// Only print what would be deleted: the entries, the bytes, the time and the title, as ls -l
