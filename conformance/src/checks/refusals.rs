@@ -38,7 +38,7 @@ fn must_be_too_large<T: std::fmt::Debug>(
             Ok(1)
         }
         other => Err(CheckError::new(format!(
-            "{name} with an entry of 64 MiB, which append refuses, returned {other:?}"
+            "append refuses an entry of 64 MiB as too large, but {name} with this entry returned {other:?}"
         ))),
     }
 }

@@ -29,9 +29,10 @@ impl IfExists {
 
 /// A file that is written under a temporary name in its folder.
 ///
-/// Dropping the value deletes the file. A process that is killed leaves the file behind, under the
-/// hidden name `.NAME.XXXXXX`. A process that is ended by another signal also leaves the file
-/// behind, unless [`remove_on_signal`](Self::remove_on_signal) was called.
+/// Dropping the value deletes the file. A process that ends by a signal leaves the file behind,
+/// under the hidden name `.NAME.XXXXXX`. After a call of
+/// [`remove_on_signal`](Self::remove_on_signal), this happens only with signals that a process
+/// cannot handle, such as SIGKILL.
 pub(crate) struct NewFile<'a> {
     file: NamedTempFile,
     path: &'a Path,
@@ -53,7 +54,7 @@ impl<'a> NewFile<'a> {
         Ok(Self { file: file.context(operation)?, path, folder, if_exists })
     }
 
-    /// Deletes the file and ends the program on SIGINT, SIGTERM or SIGHUP.
+    /// Installs a handler of SIGINT, SIGTERM and SIGHUP that deletes the file and ends the program.
     ///
     /// Must be called for one file only, and only in a program that does not handle these signals
     /// in another way.
@@ -66,7 +67,7 @@ impl<'a> NewFile<'a> {
     }
 
     /// Gives the file its name. The content is synced before the rename, and the folder after it,
-    /// so that a power cut leaves the complete file or none.
+    /// so that a power cut leaves the complete file, or the state before this call.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let Self { file, path, folder, if_exists } = self;
         let operation = || format!("create {}", path.display());

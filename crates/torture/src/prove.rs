@@ -12,7 +12,8 @@ use crate::planted::Flaw;
 use crate::report::{Tally, Violation};
 use crate::subject::{Backend, Subject};
 
-/// The planted bugs, each with the kinds of faults that must find the bug.
+/// The store without a bug and the planted bugs, each with the kinds of faults to run. These faults
+/// must find the bug.
 const BUGS: [(Flaw, &[Fault]); 11] = [
     (Flaw::Control, &[Fault::Kill, Fault::Power, Fault::Full, Fault::Calls]),
     (Flaw::NoLock, &[Fault::Kill]),
@@ -33,7 +34,8 @@ const FAULTS: usize = 600;
 /// The number of faults that the store without a bug must survive.
 const FAULTS_OF_CONTROL: usize = 30;
 
-/// Runs every selected fault. Returns the number of bugs that were not caught.
+/// Runs every selected fault. Returns the number of wrong outcomes: bugs that were not caught, and
+/// violations that the store without a bug seemed to make.
 pub(crate) fn run(only: Option<Fault>, seed: u64) -> usize {
     let mut failures = 0;
     for (flaw, faults) in BUGS {

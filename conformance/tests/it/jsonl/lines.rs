@@ -58,6 +58,8 @@ impl Lines {
         readable.filter(|(_, line)| line.start < end && !self.is_blank(line)).collect()
     }
 
+    /// Returns the end of the log. An unterminated last line is torn if it does not begin with a
+    /// whole object, and so is its part from the first NUL on (R5).
     pub(crate) fn tail(&self) -> Tail {
         let Some(last) = self.all().pop() else { return Tail::None };
         let start = last.start;
@@ -85,7 +87,7 @@ impl Lines {
         }
     }
 
-    /// Returns the bytes of the first entries.
+    /// Returns the bytes of the first `entries` entries.
     pub(crate) fn first(&self, entries: usize) -> &[u8] {
         let end = self.solid().get(entries).map_or(self.bytes.len(), |(_, line)| line.start);
         &self.bytes[..end]

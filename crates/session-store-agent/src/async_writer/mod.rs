@@ -20,8 +20,8 @@ use crate::writer::SegmentWriter;
 /// The writer has a queue with a limited number of places. A worker takes appends from the queue
 /// and executes them with a [`SegmentWriter`]. The worker runs on the thread pool of the crate
 /// `blocking`, and occupies a thread of the pool only while it executes appends. If the store has
-/// [`Capability::AtomicBatch`](session_store_core::Capability::AtomicBatch), one call of the worker
-/// appends everything that is in the queue.
+/// [`Capability::AtomicBatch`](session_store_core::Capability::AtomicBatch), the worker appends all
+/// queued entries with one call of the store.
 ///
 /// - Appends of one handle are stored in the order of the calls. A clone is a second handle on the
 ///   same queue, for another task. Appends of different handles can be stored in any order.
@@ -143,8 +143,8 @@ impl<S: Store + 'static> AsyncWriter<S> {
         result.recv().await.unwrap_or(Err(AsyncWriteError::Closed))
     }
 
-    /// Executes the queued appends, and returns the inner [`SegmentWriter`]. After a failed append,
-    /// the method returns the inner writer too.
+    /// Executes the queued appends, and returns the inner [`SegmentWriter`], even if an append has
+    /// failed.
     ///
     /// After this call, calls on other handles fail with [`AsyncWriteError::Closed`].
     ///

@@ -11,7 +11,7 @@ use session_store_import::{
 
 use crate::args::ImportArgs;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Context, Failure};
 use crate::message::note;
 use crate::output::Output;
 use crate::progress::Bar;
@@ -66,14 +66,10 @@ fn options(args: &ImportArgs, store: &StoreUrl) -> Result<Options, Failure> {
 
 /// Returns an error if a path does not exist, because it is probably mistyped.
 fn require_existing(paths: &[PathBuf]) -> Result<(), Failure> {
-    let is_missing = |path: &&PathBuf| path.as_os_str() != "-" && path.symlink_metadata().is_err();
-    match paths.iter().find(is_missing) {
-        None => Ok(()),
-        Some(path) => {
-            let cause = path.metadata().map_or_else(|error| error.to_string(), |_| String::new());
-            Err(Failure::cannot(format!("import {}", path.display()), cause))
-        }
-    }
+    paths.iter().filter(|path| path.as_os_str() != "-").try_for_each(|path| {
+        let found = path.symlink_metadata();
+        found.map(drop).context(|| format!("import {}", path.display()))
+    })
 }
 
 /// Prints the reports of an import.

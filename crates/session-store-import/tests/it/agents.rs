@@ -154,7 +154,8 @@ fn a_forked_session_of_pi_names_its_parent() {
     assert!(logs.trace(*key)[0].to_string().contains(S));
 }
 
-/// Each case is an entry, with its expected format, role, text, call of a tool, title and parent.
+/// Each case is a format, an entry, and the expected description: the role, the text, the call of a
+/// tool, the title and the parent.
 #[rstest]
 #[case::pi_user(&Pi, r#"{"type":"message","id":"b","parentId":"a","message":{"role":"user","content":[{"type":"text","text":"hi"}]}}"#, Some(Role::User), Some("hi"), None, None, Some("a"))]
 #[case::pi_call(&Pi, r#"{"type":"message","message":{"role":"assistant","content":[{"type":"thinking","thinking":"…"},{"type":"toolCall","name":"read","arguments":{"path":"a"}}]}}"#, Some(Role::Assistant), None, Some(("read", r#"{"path":"a"}"#)), None, None)]
