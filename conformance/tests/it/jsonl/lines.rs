@@ -59,7 +59,7 @@ impl Lines {
     }
 
     /// Returns the end of the log. An unterminated last line is torn if it does not begin with a
-    /// whole object, and so is its part from the first NUL on (R5).
+    /// whole object, and so is its part from the first NUL on.
     pub(crate) fn tail(&self) -> Tail {
         let Some(last) = self.all().pop() else { return Tail::None };
         let start = last.start;
