@@ -144,14 +144,24 @@ impl Client {
         by_commands()
     }
 
-    /// Executes commands of one slot that change nothing, in one atomic step. Returns the replies.
+    /// Executes commands of one slot that change nothing, in one atomic step. The key of each
+    /// command is its first argument. Returns the replies.
+    ///
+    /// A server that is out of memory queues no command after `MULTI`, but runs a script that only
+    /// reads. If the login cannot run scripts either, returns the error of the transaction.
     pub(crate) fn transaction(
         &self,
         (tag, commands): &(Tag, Vec<Cmd>),
     ) -> Result<Vec<Value>, RequestError> {
-        values(self.read_with(*tag, &|connection, transmission| {
+        let replies = self.read_with(*tag, &|connection, transmission| {
             transaction(commands.iter().cloned(), transmission, connection)?.extract_error()
-        })?)
+        });
+        values(match replies {
+            Err(error) if error.is_out_of_memory() => {
+                self.scripted(|| self.read(&Call::of_commands(*tag, commands)), || Err(error))
+            }
+            replies => replies,
+        }?)
     }
 
     /// Executes several transactions, in one pipeline for each server. A transaction that fails

@@ -77,6 +77,11 @@ impl RequestError {
         matches!(self, Self::Server { error, .. } if error.code() == Some("NOPERM"))
     }
 
+    /// Returns whether the server refused the command because its memory is full.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Server { error, .. } if error.code() == Some("OOM"))
+    }
+
     /// Returns whether the outcome is final, so that no earlier attempt can still be executed. A
     /// transient error is not final, because an attempt before it may have got no reply.
     pub(crate) fn is_definite(&self) -> bool {

@@ -159,6 +159,10 @@
 //! # Limits
 //!
 //! - An entry has at most 512 MiB, or the servers' `proto-max-bulk-len`.
+//! - A server that is out of memory (`maxmemory`, with the policy `noeviction`) refuses changes
+//!   with an I/O error of the kind `StorageFull`. Truncates, deletions and reads work. The server
+//!   refuses every transaction, so a script executes the commands of a transaction that reads.
+//!   `list_infos` then takes two round trips for each segment.
 //! - A log has at most 2^32 - 1 entries, and must fit in the memory of one node.
 //! - A session is in one slot. A Cluster spreads sessions over its nodes, but not the segments of
 //!   one session.
@@ -180,6 +184,9 @@
 //! ```text
 //! ACL SETUSER READER on >PASSWORD ~session-store:* +exec +exists +get +hget +hkeys +hmget +info +llen +lrange +multi +smembers +zrange
 //! ```
+//!
+//! From a server that is out of memory, this login can read neither heads nor logs. To read them,
+//! it also needs `+eval +evalsha`.
 //!
 //! Redis does not roll back a script. So if the login lacks a command of a script, a change can
 //! fail after a part of it was done.

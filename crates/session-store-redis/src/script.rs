@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use redis::{Cmd, Script};
+use redis::{Arg, Cmd, Script};
 
 use crate::keys::Tag;
 
@@ -60,6 +60,9 @@ programs! {
     /// Repairs one member of an index: adds the member if its keys exist, and otherwise removes the
     /// member.
     INDEX = "", ["lua/index.lua"];
+    /// Executes commands that read. Used on a server that is out of memory: such a server refuses a
+    /// transaction, but no script that only reads.
+    READ_COMMANDS = " flags=no-writes", ["lua/read_commands.lua"];
     /// Reads a part of a log.
     READ = " flags=no-writes", ["lua/entries.lua", "lua/read.lua"];
     /// Reads a part of a trace.
@@ -79,6 +82,22 @@ pub(crate) struct Call<'a> {
 impl<'a> Call<'a> {
     pub(crate) fn new(program: &'static Program, tag: Tag) -> Self {
         Self { tag, program, keys: Vec::new(), args: Vec::new() }
+    }
+
+    /// Returns the call that executes commands that read. The key of each command is its first
+    /// argument.
+    pub(crate) fn of_commands(tag: Tag, commands: &'a [Cmd]) -> Self {
+        let mut call = Self::new(&READ_COMMANDS, tag);
+        for command in commands {
+            let words = command.args_iter().filter_map(|word| match word {
+                Arg::Simple(word) => Some(word),
+                _ => None,
+            });
+            let key = words.clone().nth(1).map(|key| String::from_utf8_lossy(key).into_owned());
+            call = call.keys(key).arg(words.clone().count().to_string());
+            call = words.fold(call, Self::bytes);
+        }
+        call
     }
 
     pub(crate) fn keys(mut self, keys: impl IntoIterator<Item = String>) -> Self {

@@ -1,7 +1,6 @@
-//! Tests of servers that are full, busy or have a low limit, and of logs that have lost one of
-//! their two keys. A call fails, and the storage is unchanged.
+//! Tests of servers that are busy or have a low limit, and of logs that have lost one of their two
+//! keys. A call fails, and the storage is unchanged.
 
-use std::io::ErrorKind;
 use std::thread;
 use std::time::Duration;
 
@@ -11,39 +10,7 @@ use session_store_redis::RedisStore;
 use test_deadlines::wait_until;
 use test_servers::RedisServer;
 
-use crate::open::{kind, works};
-
-#[test]
-fn a_full_server_gives_a_definite_error_and_can_be_freed() {
-    let server = RedisServer::start_in_memory(&["--maxmemory", "8mb"]);
-    let store = RedisStore::open_or_create(&server.url()).unwrap();
-    let (session, segment) = (SessionId::new(), SegmentId::new());
-    let entry = LogEntry::from_json(format!(r#"{{"x":"{}"}}"#, "y".repeat(100_000))).unwrap();
-    let mut stored = 0;
-    let error = loop {
-        match store.append(session, segment, &entry) {
-            Ok(()) => stored += 1,
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(kind(&error), Some(ErrorKind::StorageFull), "{error:?}");
-    assert_eq!(store.read_entry_count(session, segment).unwrap(), stored);
-
-    let set_limit = |limit: &str| {
-        let mut set = redis::cmd("CONFIG");
-        set.arg(("SET", "maxmemory", limit)).exec(&mut server.connection()).unwrap();
-    };
-    set_limit("1mb");
-    let other = SegmentId::new();
-    assert_eq!(
-        kind(&store.append(session, other, &entry).unwrap_err()),
-        Some(ErrorKind::StorageFull)
-    );
-    store.truncate(session, segment, 1).unwrap();
-    assert!(store.delete_session(session).unwrap());
-    set_limit("8mb");
-    store.append(session, segment, &entry).unwrap();
-}
+use crate::open::works;
 
 #[test]
 fn an_entry_over_the_limit_of_the_server_is_too_large() {

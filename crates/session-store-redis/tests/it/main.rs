@@ -3,6 +3,7 @@
 mod changes;
 mod conformance;
 mod failover;
+mod full;
 mod info;
 mod late;
 mod limits;

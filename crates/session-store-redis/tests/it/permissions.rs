@@ -1,12 +1,16 @@
 //! Tests of the permissions of a login. The permissions in the documentation are enough, and each
 //! permission is needed.
 
+use std::io::ErrorKind;
+
 use redis::Connection;
 use session_store_core::{
     LogEntry, Pod, PodName, PodStore, SegmentId, SessionId, Store, StoreError, TraceEntry,
 };
 use session_store_redis::{RedisOptions, RedisStore};
 use test_servers::{RedisCluster, RedisServer};
+
+use crate::open::kind;
 
 /// Returns the rules of the `ACL SETUSER` command in the documentation: the key pattern and the
 /// permitted commands.
@@ -144,6 +148,14 @@ fn a_login_that_can_only_read_needs_fewer_permissions() {
         permit(&mut server.connection(), &rules);
         read_everything(&url, session, segment).expect_err(missing);
     }
+
+    let mut limit = redis::cmd("CONFIG");
+    limit.arg(("SET", "maxmemory", "1")).exec(&mut server.connection()).unwrap();
+    permit(&mut server.connection(), &documented);
+    let error = read_everything(&url, session, segment).unwrap_err();
+    assert_eq!(kind(&error), Some(ErrorKind::StorageFull), "{error:?}");
+    permit(&mut server.connection(), &[&documented[..], &["+eval", "+evalsha"]].concat());
+    read_everything(&url, session, segment).unwrap();
 }
 
 #[test]
