@@ -70,6 +70,7 @@ mod store_log;
 mod text;
 mod time;
 mod unit;
+mod value;
 
 pub use candidate::{Candidate, HEAD_BYTES, Nearby};
 pub use description::{Description, Role, ToolCall};

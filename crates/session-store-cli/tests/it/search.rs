@@ -153,3 +153,13 @@ fn an_unreadable_log_does_not_stop_the_search() {
     assert_eq!((ended.status, ended.stdout.lines().count()), (Some(3), 2), "{ended:?}");
     assert!(ended.stderr.contains(OTHER), "{ended:?}");
 }
+
+#[test]
+fn an_entry_with_a_lone_surrogate_is_found_and_shown() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, "{\"role\":\"user\",\"content\":\"a needle \\ud83d\"}\n");
+    let found = run(["search", &url, "needle"]).ok();
+    assert!(found.ends_with(":1:user: a needle \u{fffd}\n"), "{found}");
+    assert!(run(["show", &url, SEGMENT, "--text"]).ok().contains("a needle \u{fffd}"));
+}

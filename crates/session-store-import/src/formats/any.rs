@@ -10,6 +10,7 @@ use crate::description::{Description, Role};
 use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, as_uuid, derived_id, uuids_in};
 use crate::time::time_of;
+use crate::value::value_of;
 
 /// Any file of JSON lines. The name of the file ends with `.jsonl` or `.ndjson`.
 ///
@@ -52,7 +53,7 @@ impl Format for AnyJsonl {
 
     /// Looks for fields that many programs use.
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Ok(value) = entry.decode::<Value>() else { return Description::default() };
+        let Some(value) = value_of(entry) else { return Description::default() };
         let text = |names: &[&str]| {
             names.iter().find_map(|name| value.get(name)?.as_str()).map(str::to_owned)
         };

@@ -14,6 +14,7 @@ use crate::environment::Environment;
 use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, Origin, as_uuid, derived_id, uuids_in};
 use crate::time::time_in;
+use crate::value::value_of;
 
 /// The logs of Claude Code.
 ///
@@ -93,7 +94,7 @@ impl Format for ClaudeCode {
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Ok(value) = entry.decode::<Value>() else { return Description::default() };
+        let Some(value) = value_of(entry) else { return Description::default() };
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let content = &value["message"]["content"];
         let role = value["message"]["role"].as_str().or_else(|| value["type"].as_str());

@@ -15,6 +15,7 @@ use crate::environment::Environment;
 use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, Origin, as_uuid, derived_id, uuids_in};
 use crate::time::time_in;
+use crate::value::value_of;
 
 /// The logs of Codex. Codex calls a log a rollout.
 ///
@@ -98,7 +99,7 @@ impl Format for Codex {
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Ok(value) = entry.decode::<Value>() else { return Description::default() };
+        let Some(value) = value_of(entry) else { return Description::default() };
         // In the first versions, an entry has no payload.
         let item = value.get("payload").unwrap_or(&value);
         let is_event = value["type"] == "event_msg";

@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, as_uuid, derived_id};
 use crate::time::time_in;
+use crate::value::value_of;
 
 /// The logs of Copilot CLI.
 ///
@@ -70,7 +71,7 @@ impl Format for CopilotCli {
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Ok(value) = entry.decode::<Value>() else { return Description::default() };
+        let Some(value) = value_of(entry) else { return Description::default() };
         let data = &value["data"];
         let text = |value: &Value, name: &str| value[name].as_str().map(str::to_owned);
         let described = Description {

@@ -13,6 +13,7 @@ use crate::environment::Environment;
 use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, Origin, as_uuid, derived_id};
 use crate::time::time_in;
+use crate::value::value_of;
 
 /// The logs of Gemini CLI.
 ///
@@ -88,7 +89,7 @@ impl Format for GeminiCli {
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Ok(value) = entry.decode::<Value>() else { return Description::default() };
+        let Some(value) = value_of(entry) else { return Description::default() };
         let role = match value["type"].as_str() {
             Some("user") => Some(Role::User),
             Some("gemini") => Some(Role::Assistant),

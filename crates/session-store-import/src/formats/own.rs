@@ -13,6 +13,7 @@ use crate::environment::Environment;
 use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, Origin, as_uuid, derived_id};
 use crate::time::time_of;
+use crate::value::value_of;
 
 /// The layout of a file store.
 ///
@@ -80,7 +81,7 @@ impl Format for OwnLayout {
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Ok(value) = entry.decode::<Value>() else { return Description::default() };
+        let Some(value) = value_of(entry) else { return Description::default() };
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         let kind = value["kind"].as_str().unwrap_or_default();
         let role = match kind {

@@ -13,6 +13,7 @@ use crate::environment::Environment;
 use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, Origin, as_uuid, derived_id, uuids_in};
 use crate::time::time_in;
+use crate::value::value_of;
 
 /// The logs of the coding agent pi.
 ///
@@ -84,7 +85,7 @@ impl Format for Pi {
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Ok(value) = entry.decode::<Value>() else { return Description::default() };
+        let Some(value) = value_of(entry) else { return Description::default() };
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         let described = Description {
             time: value.get("timestamp").and_then(time_in),

@@ -12,6 +12,7 @@ use crate::environment::Environment;
 use crate::format::{Encoding, FileKind, Format};
 use crate::identity::{Identity, as_uuid, derived_id};
 use crate::time::time_in;
+use crate::value::value_of;
 
 /// The logs of Qwen Code.
 ///
@@ -57,7 +58,7 @@ impl Format for QwenCode {
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Ok(value) = entry.decode::<Value>() else { return Description::default() };
+        let Some(value) = value_of(entry) else { return Description::default() };
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         let parts = &value["message"]["parts"];
         let result = parts.as_array().into_iter().flatten().find_map(result_text);
