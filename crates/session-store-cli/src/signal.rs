@@ -4,9 +4,9 @@ use std::path::PathBuf;
 #[cfg(unix)]
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
-use std::{fs, process};
+use std::{fs, io, process, thread};
 
 use crate::exit::INTERRUPTED;
 use crate::failure::{Context, Failure};
@@ -74,21 +74,24 @@ pub(crate) fn finish_database() -> Result<(), Failure> {
 
 fn at_end(change: impl FnOnce(&mut Ending)) {
     change(&mut ENDING.lock().unwrap_or_else(PoisonError::into_inner));
-    // Only the first call can set the handler. The handler reads `ENDING` when a signal arrives, so
-    // it also sees the changes of later calls.
-    let _ = ctrlc::try_set_handler(|| {
-        let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Err(failure)) = ending.database.take().map(|finish| finish()) {
-            failure.report();
-            ending.next = None;
-        }
-        // Ignore an error, because the file may already have its final name.
-        let _ = ending.temporary.as_ref().map(fs::remove_file);
-        if let Some(next) = ending.next {
-            note(&format!("interrupted{}; {next}", progress::reached()));
-        }
-        process::exit(INTERRUPTED);
-    });
+    // The handler reads `ENDING` when a signal arrives, so it also sees the changes of later calls.
+    static HANDLER: Once = Once::new();
+    // Ignore an error. A signal then ends the program at once.
+    HANDLER.call_once(|| drop(on_signal(end)));
+}
+
+fn end() {
+    let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(Err(failure)) = ending.database.take().map(|finish| finish()) {
+        failure.report();
+        ending.next = None;
+    }
+    // Ignore an error, because the file may already have its final name.
+    let _ = ending.temporary.as_ref().map(fs::remove_file);
+    if let Some(next) = ending.next {
+        note(&format!("interrupted{}; {next}", progress::reached()));
+    }
+    process::exit(INTERRUPTED);
 }
 
 /// Receives the first SIGINT, SIGTERM or SIGHUP.
@@ -100,7 +103,7 @@ impl StopSignal {
     pub(crate) fn listen() -> Result<Self, Failure> {
         let (sender, receiver) = channel();
         let mut is_interrupted = false;
-        ctrlc::set_handler(move || {
+        on_signal(move || {
             if is_interrupted {
                 process::exit(INTERRUPTED);
             }
@@ -117,4 +120,31 @@ impl StopSignal {
     pub(crate) fn pause(&self, time: Duration) -> bool {
         matches!(self.0.recv_timeout(time), Err(RecvTimeoutError::Timeout))
     }
+}
+
+/// Calls `handle` in another thread after each SIGINT, SIGTERM or SIGHUP. A signal that the process
+/// ignores remains ignored.
+#[cfg(unix)]
+fn on_signal(mut handle: impl FnMut() + Send + 'static) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let is_handled = |signal: &i32| ignored_signals() & 1 << (signal - 1) == 0;
+    let handled = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(is_handled);
+    let mut signals = signal_hook::iterator::Signals::new(handled)?;
+    thread::spawn(move || signals.forever().for_each(|_| handle()));
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn on_signal(_: impl FnMut() + Send + 'static) -> io::Result<()> {
+    Ok(())
+}
+
+/// Returns the signals that the process ignores. Bit 0 is the signal 1. `nohup` makes a program
+/// ignore SIGHUP, and a shell script makes its background jobs ignore SIGINT.
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
+    // Only Linux has this file. On other systems, every signal counts as not ignored.
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }

@@ -4,6 +4,8 @@
 use std::fs;
 
 use rstest::rstest;
+#[cfg(target_os = "linux")]
+use rustix::process::Signal;
 use test_deadlines::Process;
 
 use crate::program::{Kind, OTHER, Place, SEGMENT, SESSION, append, program, run, run_with};
@@ -69,17 +71,18 @@ fn a_failed_export_leaves_no_file() {
 /// larger than the buffer of the compressor, so the file already contains a part of that segment.
 #[cfg(target_os = "linux")]
 #[rstest]
-#[case::sigint(rustix::process::Signal::INT)]
-#[case::sigterm(rustix::process::Signal::TERM)]
-#[case::sighup(rustix::process::Signal::HUP)]
-fn an_interrupted_export_leaves_no_file(#[case] signal: rustix::process::Signal) {
+#[case::sigint(&[Signal::INT], "")]
+#[case::sigterm(&[Signal::TERM], "")]
+#[case::sighup(&[Signal::HUP], "")]
+#[case::nohup(&[Signal::HUP, Signal::TERM], "HUP")]
+fn an_interrupted_export_leaves_no_file(#[case] signals: &[Signal], #[case] ignored: &str) {
     use std::collections::HashSet;
     use std::fs::File;
     use std::path::PathBuf;
 
     use test_deadlines::wait_until;
 
-    use crate::program::program_with_signals;
+    use crate::program::program_that_ignores;
 
     let place = Place::new();
     let url = place.url(Kind::Fs, "from");
@@ -96,12 +99,12 @@ fn an_interrupted_export_leaves_no_file(#[case] signal: rustix::process::Signal)
     let before = place.listing();
 
     let file = place.path("a.tar.zst").display().to_string();
-    let child = Process::start(&mut program_with_signals(["export", &url, &file]));
+    let child = Process::start(&mut program_that_ignores(ignored, ["export", &url, &file]));
     wait_until("the first bytes of the backup", || {
         assert!(child.is_running(), "it ended too early");
         place.listing().iter().any(|found| !before.contains(found) && found.1 > 0)
     });
-    child.signal(signal);
+    signals.iter().for_each(|&signal| child.signal(signal));
     assert_eq!(child.wait().code(), Some(130));
     assert_eq!(place.listing(), before);
 }

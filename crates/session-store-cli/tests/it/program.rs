@@ -49,8 +49,22 @@ pub(crate) fn program<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Com
 /// a signal first restores the default action.
 #[cfg(target_os = "linux")]
 pub(crate) fn program_with_signals<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
+    program_that_ignores("", args)
+}
+
+/// Returns the program with its arguments. The program ignores the named signals, and every other
+/// signal has its default action.
+#[cfg(target_os = "linux")]
+pub(crate) fn program_that_ignores<I: AsRef<OsStr>>(
+    ignored: &str,
+    args: impl IntoIterator<Item = I>,
+) -> Command {
     let mut command = Command::new("env");
-    command.args(["--default-signal=HUP,INT,TERM", env!("CARGO_BIN_EXE_session-store")]);
+    command.arg("--default-signal=HUP,INT,TERM");
+    if !ignored.is_empty() {
+        command.arg(format!("--ignore-signal={ignored}"));
+    }
+    command.arg(env!("CARGO_BIN_EXE_session-store"));
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
