@@ -10,6 +10,7 @@ mod source;
 
 use std::collections::BTreeSet;
 use std::mem;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Row};
@@ -84,6 +85,7 @@ fn copy_logs(
     let mut numbers = BTreeSet::new();
     for log in found.logs {
         numbers.insert(log.number);
+        report_rows_after_end(connection, &log, report)?;
         if !written.insert((log.key, log.is_trace)) {
             let loss = format!("a second log with the ids of {} (number {})", log.key, log.number);
             report(Salvaged::Lost(loss));
@@ -199,6 +201,35 @@ impl<E: Salvageable> Writer<'_, E> {
     }
 }
 
+/// Reports entries after the stored end of a log. The stored number of entries can be damaged, so
+/// these entries can be a part of the log.
+fn report_rows_after_end(
+    connection: &Connection,
+    log: &FoundLog,
+    report: &mut dyn FnMut(Salvaged),
+) -> Result<()> {
+    let Some(end) = log.entries else { return Ok(()) };
+    let entries = count_rows(connection, rowid::from_position(log.number, end))?;
+    if entries > 0 {
+        let kind = if log.is_trace { "the trace of " } else { "" };
+        let loss =
+            format!("{entries} entries after entry {end}, the stored end of {kind}{}", log.key);
+        report(Salvaged::Lost(loss));
+    }
+    Ok(())
+}
+
+/// Returns the number of readable rows of the table `entry` with these ids.
+fn count_rows(connection: &Connection, ids: RangeInclusive<i64>) -> Result<usize> {
+    let mut count = 0;
+    let select = "SELECT id FROM entry WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+    scan::rows(connection, select, ids, &mut |_, _| {
+        count += 1;
+        Ok(())
+    })?;
+    Ok(count)
+}
+
 /// Reports entries whose log is not in the table `log`. The ids of their session and segment are
 /// therefore unknown.
 fn report_orphans(
@@ -212,12 +243,7 @@ fn report_orphans(
     for end in ends {
         if first < end {
             let ids = first << 32..=((end - 1) << 32 | i64::from(u32::MAX));
-            let mut entries = 0;
-            let select = "SELECT id FROM entry WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
-            scan::rows(connection, select, ids, &mut |_, _| {
-                entries += 1;
-                Ok(())
-            })?;
+            let entries = count_rows(connection, ids)?;
             if entries > 0 {
                 let loss = format!("{entries} entries of segments whose ids cannot be read");
                 report(Salvaged::Lost(loss));

@@ -210,6 +210,23 @@ fn entries_without_a_log_are_a_loss() {
 }
 
 #[test]
+fn entries_after_the_stored_end_of_a_log_are_a_loss() {
+    let (_folder, path, store) = fresh();
+    let (session, segment) = ids();
+    store.append_all(session, segment, &[entry(0), entry(1), entry(2)]).unwrap();
+    drop(store);
+    Connection::open(&path).unwrap().execute_batch("UPDATE log SET entries = 1").unwrap();
+    let (_other, _, to) = fresh();
+    let mut found = Vec::new();
+    let damaged = DamagedDatabase::open(&path).unwrap();
+    damaged.copy_to(&to, &mut |salvaged| found.push(salvaged)).unwrap();
+    assert!(found.iter().any(Salvaged::is_loss), "{found:?}");
+    let key = SegmentKey::new(session, segment);
+    let loss = format!("lost: 2 entries after entry 1, the stored end of {key}");
+    assert_eq!(found[0].to_string(), loss);
+}
+
+#[test]
 fn another_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.db");
