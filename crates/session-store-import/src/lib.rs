@@ -92,3 +92,4 @@ pub use records::{Action, Duplicate, Oddities, ReadError, Records, SalvagedLine}
 pub use report::{PassedOver, State, Summary, UnitReport};
 pub use text::plural;
 pub use time::{time_in, time_of};
+pub use value::lenient_value;

@@ -8,6 +8,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use session_store_core::LogEntry;
 
+use crate::value::value_of;
+
 /// The fields in which programs store the time of an entry.
 #[derive(Deserialize)]
 struct Stamps<'a> {
@@ -24,7 +26,10 @@ struct Stamps<'a> {
 /// other value is ignored.
 #[must_use]
 pub fn time_of(entry: &LogEntry) -> Option<SystemTime> {
-    let stamps: Stamps<'_> = entry.decode().ok()?;
+    let Ok(stamps) = entry.decode::<Stamps<'_>>() else {
+        let value = value_of(entry);
+        return ["timestamp", "ts"].iter().find_map(|name| time_in(&value[name]));
+    };
     let values = [stamps.timestamp, stamps.ts].into_iter().flatten();
     values.into_iter().find_map(|raw| time_in(&serde_json::from_str(raw.get()).ok()?))
 }
@@ -73,6 +78,8 @@ mod tests {
     #[case::too_large(r#"{"ts":1e300}"#, None)]
     #[case::not_a_number(r#"{"ts":1e999}"#, None)]
     #[case::no_field("{}", None)]
+    #[case::surrogate_in_a_name(r#"{"\ud83d":1,"ts":1766000361}"#, Some(1_766_000_361_000))]
+    #[case::large_number(r#"{"n":1e999,"ts":1766000361}"#, Some(1_766_000_361_000))]
     fn a_time_is_text_or_a_number(#[case] entry: &str, #[case] expected: Option<u64>) {
         let expected = expected.map(|millis| UNIX_EPOCH + Duration::from_millis(millis));
         assert_eq!(time_of(&LogEntry::from_json(entry).unwrap()), expected);

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::SystemTime;
 
+use serde_json::Value;
 use session_store_core::{LogEntry, error_chain};
 
 use crate::candidate::{Candidate, uncompressed};
@@ -97,7 +98,10 @@ pub(crate) fn inspect_input(file: FoundFile, options: &Options) -> Inspected {
     match read {
         Err(error) => Inspected::Report(unit_error(&unit, &error)),
         Ok((first, is_compressed)) => {
-            unit.format = format_of(&first);
+            // The ids of the log depend on the format. Ids are read only from entries that
+            // `serde_json` decodes, so the format is found from the same entries.
+            let is_decoded = |entry: &&LogEntry| entry.decode::<Value>().is_ok();
+            unit.format = format_of(&first.iter().filter(is_decoded).cloned().collect::<Vec<_>>());
             unit.is_compressed = is_compressed;
             let candidate = Candidate::new(&unit.file.path, b"");
             // Use the first entry that names the session. Some programs write a few other entries

@@ -154,6 +154,22 @@ fn an_unreadable_log_does_not_stop_the_search() {
     assert!(ended.stderr.contains(OTHER), "{ended:?}");
 }
 
+/// `serde_json` refuses to decode these numbers and this nesting.
+#[rstest]
+#[case::number(r#"{"role":"user","content":"a needle","n":1e999}"#)]
+#[case::deep(r#"{"role":"user","content":"a needle","n":DEEP}"#)]
+#[case::program(r#"{"parentUuid":"","message":{"role":"user","content":"a needle"},"n":1e999}"#)]
+fn an_entry_over_a_limit_of_the_decoder_is_found_and_shown(#[case] entry: &str) {
+    let entry = entry.replace("DEEP", &format!("{}{}", "[".repeat(200), "]".repeat(200)));
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    append(&url, &format!("{entry}\n"));
+    let found = run(["search", &url, "needle"]).ok();
+    assert!(found.ends_with(":1:user: a needle\n"), "{found}");
+    assert!(run(["show", &url, SEGMENT, "--text"]).ok().contains("a needle"));
+    assert!(run(["show", &url, SEGMENT, "--html", "-"]).ok().contains("a needle</div>"));
+}
+
 #[test]
 fn an_entry_with_a_lone_surrogate_is_found_and_shown() {
     let place = Place::new();

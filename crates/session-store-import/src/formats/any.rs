@@ -53,7 +53,7 @@ impl Format for AnyJsonl {
 
     /// Looks for fields that many programs use.
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Some(value) = value_of(entry) else { return Description::default() };
+        let value = value_of(entry);
         let text = |names: &[&str]| {
             names.iter().find_map(|name| value.get(name)?.as_str()).map(str::to_owned)
         };

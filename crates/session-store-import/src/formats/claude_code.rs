@@ -87,14 +87,14 @@ impl Format for ClaudeCode {
 
     fn recognize(&self, first: &[LogEntry]) -> bool {
         first.iter().any(|entry| {
-            let Ok(value) = entry.decode::<Value>() else { return false };
+            let value = value_of(entry);
             let has = |name| value.get(name).is_some();
             has("parentUuid") || has("leafUuid") || has("messageId") && has("snapshot")
         })
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Some(value) = value_of(entry) else { return Description::default() };
+        let value = value_of(entry);
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let content = &value["message"]["content"];
         let role = value["message"]["role"].as_str().or_else(|| value["type"].as_str());

@@ -92,14 +92,14 @@ impl Format for Codex {
     fn recognize(&self, first: &[LogEntry]) -> bool {
         const TYPES: [&str; 4] = ["session_meta", "response_item", "event_msg", "turn_context"];
         first.iter().any(|entry| {
-            let value: Value = entry.decode().unwrap_or_default();
+            let value = value_of(entry);
             value["payload"].is_object()
                 && value["type"].as_str().is_some_and(|kind| TYPES.contains(&kind))
         })
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Some(value) = value_of(entry) else { return Description::default() };
+        let value = value_of(entry);
         // In the first versions, an entry has no payload.
         let item = value.get("payload").unwrap_or(&value);
         let is_event = value["type"] == "event_msg";

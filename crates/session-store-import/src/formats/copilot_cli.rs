@@ -64,14 +64,14 @@ impl Format for CopilotCli {
         const TYPES: [&str; 4] =
             ["session.start", "session.resume", "user.message", "assistant.message"];
         first.iter().any(|entry| {
-            let value: Value = entry.decode().unwrap_or_default();
+            let value = value_of(entry);
             value["data"].is_object()
                 && value["type"].as_str().is_some_and(|kind| TYPES.contains(&kind))
         })
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Some(value) = value_of(entry) else { return Description::default() };
+        let value = value_of(entry);
         let data = &value["data"];
         let text = |value: &Value, name: &str| value[name].as_str().map(str::to_owned);
         let described = Description {

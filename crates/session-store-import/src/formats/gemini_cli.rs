@@ -83,13 +83,13 @@ impl Format for GeminiCli {
 
     fn recognize(&self, first: &[LogEntry]) -> bool {
         first.iter().any(|entry| {
-            let value: Value = entry.decode().unwrap_or_default();
+            let value = value_of(entry);
             value["projectHash"].is_string() || value["type"] == "gemini"
         })
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Some(value) = value_of(entry) else { return Description::default() };
+        let value = value_of(entry);
         let role = match value["type"].as_str() {
             Some("user") => Some(Role::User),
             Some("gemini") => Some(Role::Assistant),

@@ -75,13 +75,13 @@ impl Format for OwnLayout {
         const KINDS: [&str; 6] =
             ["segment_start", "invoke", "user_input", "assistant_item", "tool_result", "turn_end"];
         first.iter().any(|entry| {
-            let value: Value = entry.decode().unwrap_or_default();
+            let value = value_of(entry);
             value["kind"].as_str().is_some_and(|kind| KINDS.contains(&kind))
         })
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Some(value) = value_of(entry) else { return Description::default() };
+        let value = value_of(entry);
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         let kind = value["kind"].as_str().unwrap_or_default();
         let role = match kind {

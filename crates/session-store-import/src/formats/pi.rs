@@ -81,11 +81,11 @@ impl Format for Pi {
 
     fn recognize(&self, first: &[LogEntry]) -> bool {
         let is_header = |header: &Value| header["type"] == "session" && header["cwd"].is_string();
-        first.first().is_some_and(|first| first.decode().is_ok_and(|header| is_header(&header)))
+        first.first().is_some_and(|first| is_header(&value_of(first)))
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Some(value) = value_of(entry) else { return Description::default() };
+        let value = value_of(entry);
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         let described = Description {
             time: value.get("timestamp").and_then(time_in),

@@ -52,13 +52,13 @@ impl Format for QwenCode {
 
     fn recognize(&self, first: &[LogEntry]) -> bool {
         first.iter().any(|entry| {
-            let value: Value = entry.decode().unwrap_or_default();
+            let value = value_of(entry);
             value.get("parentUuid").is_some() && value["message"]["parts"].is_array()
         })
     }
 
     fn describe(&self, entry: &LogEntry) -> Description {
-        let Some(value) = value_of(entry) else { return Description::default() };
+        let value = value_of(entry);
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         let parts = &value["message"]["parts"];
         let result = parts.as_array().into_iter().flatten().find_map(result_text);

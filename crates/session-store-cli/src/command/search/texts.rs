@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::Value;
-use session_store_import::Description;
+use session_store_import::{Description, lenient_value};
 
 /// Returns the title and the text of an entry, and the names and arguments of its calls of tools.
 ///
@@ -13,19 +13,18 @@ pub(super) fn texts(description: &Description) -> Vec<Cow<'_, str>> {
     let mut texts: Vec<_> = said.map(Cow::from).collect();
     for call in &description.tool_calls {
         texts.push(Cow::from(&call.name));
-        match serde_json::from_str(&call.input) {
-            Ok(arguments @ (Value::Object(_) | Value::Array(_))) => {
+        match lenient_value(&call.input) {
+            // The arguments of some tools are a text.
+            arguments @ (Value::Object(_) | Value::Array(_) | Value::String(_)) => {
                 add_strings(arguments, &mut texts);
             }
-            // The arguments of some tools are a text.
-            Ok(Value::String(text)) => texts.push(text.into()),
             _ => texts.push(Cow::from(&call.input)),
         }
     }
     texts
 }
 
-/// Adds the strings in a value. The recursion is bounded, because the parser limits the nesting.
+/// Adds the strings in a value. The recursion is bounded, because the decoder limits the nesting.
 fn add_strings(value: Value, texts: &mut Vec<Cow<'_, str>>) {
     match value {
         Value::String(text) => texts.push(text.into()),
@@ -55,5 +54,6 @@ mod tests {
         assert_eq!(of_call(input), ["Bash", "echo \"hi\"", "x"]);
         assert_eq!(of_call("*** Begin \"Patch\""), ["Bash", "*** Begin \"Patch\""]);
         assert_eq!(of_call("12"), ["Bash", "12"]);
+        assert_eq!(of_call(r#"{"a":"\"hi\"","n":1e999}"#), ["Bash", "\"hi\"", "1e999"]);
     }
 }
