@@ -18,8 +18,8 @@ pub(crate) struct Pager<'a> {
 }
 
 impl<'a> Pager<'a> {
-    /// Starts the program in `$PAGER`, or `less`, if standard output is a terminal. If the program
-    /// cannot be started, the text is written to standard output.
+    /// Starts the program in `$PAGER`, or `less`, if standard output is a terminal. If `$PAGER` is
+    /// empty or `cat`, or the program cannot be started, the text is written to standard output.
     pub(crate) fn start(out: &'a mut Output) -> Self {
         let process = out.is_terminal().then(spawn).flatten();
         Self { out, process }
@@ -56,17 +56,14 @@ impl Drop for Pager<'_> {
     }
 }
 
-/// Starts the pager. A shell splits `$PAGER`, which can contain options.
+/// Starts the pager without a shell. A shell would start even if the pager does not exist, and the
+/// text would be lost.
 fn spawn() -> Option<Child> {
-    let mut command = match env::var("PAGER") {
-        Ok(pager) if pager.trim().is_empty() || pager.trim() == "cat" => return None,
-        Ok(pager) => {
-            let mut shell = Command::new("sh");
-            shell.args(["-c", &pager]);
-            shell
-        }
-        Err(_) => Command::new("less"),
-    };
+    let pager = env::var("PAGER").unwrap_or_else(|_| "less".to_owned());
+    let words = shlex::split(&pager)?;
+    let (program, args) = words.split_first().filter(|(program, _)| *program != "cat")?;
+    let mut command = Command::new(program);
+    command.args(args);
     if env::var_os("LESS").is_none() {
         command.env("LESS", LESS);
     }

@@ -56,7 +56,27 @@ fn the_help_lists_the_commands_and_the_exit_statuses() {
     }
 }
 
-/// The program `script` of util-linux runs a command in a terminal of its own.
+/// Returns the output of the program in a terminal. `script` of util-linux makes the terminal.
+#[cfg(target_os = "linux")]
+fn in_terminal(args: &str) -> String {
+    let command = format!("PAGER=no-such-pager '{}' {args}", env!("CARGO_BIN_EXE_session-store"));
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
+    let output = Process::start(script.stdin(Stdio::null()).stdout(Stdio::piped()));
+    String::from_utf8(output.wait_with_output().stdout).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_text_is_printed_if_the_pager_does_not_exist() {
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let entry = r#"{"role":"user","content":"hello"}"#;
+    run_with(["create", &url, "-", "--session", SESSION, "--segment", SEGMENT], entry).ok();
+    let shown = in_terminal(&format!("show --text '{url}' {SEGMENT}"));
+    assert!(shown.contains("hello") && !shown.contains("not found"), "{shown}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn hidden_characters_are_escaped_on_a_terminal_and_kept_in_a_pipe() {
@@ -66,11 +86,7 @@ fn hidden_characters_are_escaped_on_a_terminal_and_kept_in_a_pipe() {
     run_with(["create", &url, "-", "--session", SESSION, "--segment", SEGMENT], entry).ok();
     assert_eq!(run(["show", &url, SEGMENT]).ok(), entry);
 
-    let command = format!("'{}' show '{url}' {SEGMENT}", env!("CARGO_BIN_EXE_session-store"));
-    let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
-    let output = Process::start(script.stdin(Stdio::null()).stdout(Stdio::piped()));
-    let shown = String::from_utf8(output.wait_with_output().stdout).unwrap();
+    let shown = in_terminal(&format!("show '{url}' {SEGMENT}"));
     assert_eq!(shown.trim_end(), r#"{"text":"\u009b2J\u202e"}"#);
 }
 
@@ -81,11 +97,7 @@ fn a_long_command_prints_on_a_terminal_how_long_it_took() {
     let url = place.url(Kind::Fs, "a");
     run(["create", &url, "--session", SESSION, "--segment", SEGMENT]).ok();
     assert!(!run(["check", &url]).ok().contains("took"), "not in a pipe");
-    let command = format!("'{}' check '{url}'", env!("CARGO_BIN_EXE_session-store"));
-    let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
-    let output = Process::start(script.stdin(Stdio::null()).stdout(Stdio::piped()));
-    let shown = String::from_utf8(output.wait_with_output().stdout).unwrap();
+    let shown = in_terminal(&format!("check '{url}'"));
     let last = shown.trim_end().lines().last().unwrap();
     assert!(last.starts_with("took ") && last.ends_with(" s"), "{shown}");
 }
