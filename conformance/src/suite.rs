@@ -26,16 +26,17 @@ use crate::requirement::Requirement;
 /// A name under `skip` is the id of a check, a fact or a [`Requirement`](crate::Requirement). A
 /// fact covers several requirements. There are two facts:
 ///
-/// - `base_level`: the store has only the nine required methods. This fact covers the guarantees
-///   and the other abilities of a store.
-/// - `only_open`: the harness only opens handles in this process. This fact covers the methods of
-///   [`Storage`](crate::Storage).
+/// - `base_level`: the store has only the nine required methods, so it does not meet the
+///   requirements in the first two groups below.
+/// - `only_open`: the harness only opens handles in this process, so it does not meet the
+///   requirements in the third group.
 ///
 /// The requirements are:
 ///
 /// - Guarantees that a store declares: `persistent`, `multi_process`, `epoch`, `atomic_batch`.
-///   `own_batches` is met by `atomic_batch` or `conditional_append`. Operations cannot be skipped,
-///   because the checks of an undeclared operation require `Unsupported`.
+///   `own_batches` is met by `atomic_batch` or `conditional_append`. The capabilities that belong
+///   to methods, such as `conditional_append`, are not requirements: without the capability, the
+///   checks require that its methods return `Unsupported`.
 /// - Other abilities of a store: `pods` and `maintenance`, if the store returns them, and `sizes`
 ///   and `times`, if `segment_info` has the size and the time of a new segment.
 /// - Methods of [`Storage`](crate::Storage): `folder`, `log_file`, `overwrite`, `unlist`,
@@ -167,7 +168,7 @@ macro_rules! if_model {
     ($($item:item)*) => {};
 }
 
-/// The environment variable with the name of the case for a helper process.
+/// The environment variable that tells a helper process the name of its case.
 const CASE: &str = "SESSION_STORE_CONFORMANCE_CASE";
 
 /// Returns the name of the case for this helper process, or `None` if no check has started this
@@ -190,8 +191,8 @@ pub struct TestHarness<H> {
 }
 
 impl<H: Harness> TestHarness<H> {
-    /// Creates the harness. `test` is the path of a test that calls [`serve`](crate::serve), with
-    /// the name of the crate.
+    /// Creates the harness. `test` is the path of the test that calls [`serve`](crate::serve). The
+    /// path begins with the name of the crate.
     pub fn new(harness: H, test: &'static str, skips: Skips) -> Self {
         Self { harness, test, case: None, skips }
     }
@@ -236,8 +237,8 @@ fn check(id: &str) -> Option<&'static Check> {
 /// Runs the check with this id.
 ///
 /// # Panics
-/// If the check fails or cannot run. The first check of a process that cannot run prints all lines
-/// for `skip`. Each later check that cannot run prints one line.
+/// If the check fails or cannot run. If it is the first check in this process that cannot run, the
+/// message has all lines for `skip`. The messages of later checks have one line each.
 pub fn assert_holds<H: Harness>(harness: TestHarness<H>, id: &str) {
     let check = check(id).unwrap_or_else(|| panic!("the kit has no check {id}"));
     let (subject, skips) = ((harness.test, harness.case), harness.skips);

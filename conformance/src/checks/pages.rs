@@ -8,12 +8,12 @@ use crate::run::Run;
 use crate::sample::{entry, numbered, numbered_traces, trace};
 use crate::test_log::TestLog;
 
-/// Returns a position or a limit that does not fit into 32 bits, if the platform has such numbers.
+/// Returns the number as a position or a limit, or the largest `usize` if the number does not fit.
 fn large(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Positions and limits around the largest numbers of 31, 32 and 63 bits.
+/// Positions and limits around the largest numbers of 31, 32, 33 and 63 bits.
 fn large_numbers() -> Vec<usize> {
     let powers = [1_u64 << 31, 1 << 32, 1 << 33, 1 << 63];
     powers
@@ -168,7 +168,8 @@ pub(crate) fn e4_many_keys_and_wide_characters(run: &Run<'_>) -> CheckResult {
         entry(format!("{{{}}}", keys.join(","))),
         entry(format!(r#"{{"l":[{}]}}"#, elements.join(","))),
     ];
-    // With one of the shifts, a character begins in one block of any size and ends in the next.
+    // A store can read the text in blocks of any size. With at least one of the shifts, a block
+    // ends within a character of four bytes.
     for shift in 0..4 {
         let shift = "x".repeat(shift);
         all.push(entry(format!(r#"{{"p":"{shift}{}"}}"#, "\u{1f980}".repeat(40_000))));

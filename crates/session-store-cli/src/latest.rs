@@ -26,8 +26,9 @@ pub(crate) fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Fai
     let mut latest: Option<(Option<SystemTime>, SessionId)> = None;
     let (mut rest, mut round) = (&sessions[..], FIRST_ROUND);
     while let Some((first, _)) = rest.first() {
-        // An entry gets its time before it is stored. If the first of the remaining sessions was
-        // stored before the latest time so far, none of their entries can have a later time.
+        // A program sets the time of an entry before it stores the entry. `first` is the latest
+        // storage time of the remaining sessions. If it is before the latest time of an entry so
+        // far, no entry of the remaining sessions can have a later time.
         if let (Some(modified), Some((Some(time), _))) = (first, latest)
             && *modified < time
         {

@@ -8,14 +8,14 @@ use std::path::Path;
 /// The maximum number of bytes that a format can read at the start of a file.
 pub const HEAD_BYTES: usize = 4096;
 
-/// The endings of the names of compressed files. They are only removed from the names: the first
-/// bytes of a file show whether it is compressed.
+/// The endings of the names of compressed files. A file does not count as compressed because of its
+/// name, but because of its first bytes.
 const COMPRESSED: [&str; 2] = [".zst", ".gz"];
 
 /// The path of a file as a list of names, and the first bytes of the file's content.
 ///
-/// The path is absolute. So a format can also use the names of the folders above the folder that
-/// the user names. For a compressed file, the name does not end with `.zst` or `.gz`, and the bytes
+/// The path is absolute. So a format can also use the folders above the folder that the user wants
+/// to import. For a compressed file, the name does not end with `.zst` or `.gz`, and the bytes
 /// are decompressed.
 #[derive(Clone)]
 pub struct Candidate<'a> {
@@ -113,8 +113,8 @@ pub(crate) fn uncompressed(name: &str) -> &str {
     COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
 
-/// Returns a name as text. Bytes that are not UTF-8 are escaped, so that two different names give
-/// two different texts.
+/// Returns a name as text. If the name is not UTF-8, its bytes are escaped, so that two such names
+/// give two different texts.
 pub(crate) fn name_text(name: &OsStr) -> String {
     match name.to_str() {
         Some(name) => name.to_owned(),

@@ -55,7 +55,7 @@ impl ChangeReply {
     }
 }
 
-/// Parses a head, which a script writes as `Head` displays itself.
+/// Parses a head. A script writes a head in the form of the `Display` text of `Head`.
 ///
 /// A head contains the number of entries and a token. The token is the stamp of the log's last
 /// change. Every change has its own random stamp, even an append. If a failover loses acknowledged
@@ -78,7 +78,7 @@ pub(crate) fn values(value: Value) -> Parsed<Vec<Value>> {
     }
 }
 
-/// Returns a list as an array of its length.
+/// Converts a list to an array. Fails if the list does not have `N` values.
 pub(crate) fn array<const N: usize>(values: Vec<Value>) -> Parsed<[Value; N]> {
     values.try_into().map_err(|_| RequestError::UnexpectedReply)
 }

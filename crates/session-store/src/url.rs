@@ -17,17 +17,18 @@ use crate::syntax::SplitUrl;
 ///
 /// - `fs:PATH` is a directory of JSONL files, and `sqlite:PATH` is a database file. The path is
 ///   relative or absolute, and `fs:///var/logs` is the same as `fs:/var/logs`. In the path, `%` and
-///   two hexadecimal digits are decoded to a byte. So a `?` in the path must be written `%3F`, and
-///   a `%` must be written `%25`. All other characters, even spaces and `#`, are written unchanged.
+///   two hexadecimal digits are decoded to a byte. A `?` in the path must be written `%3F`, because
+///   a `?` begins the options, and a `%` must be written `%25`. All other characters, even spaces
+///   and `#`, are written unchanged.
 /// - Options follow a `?`, for example `sqlite:logs.db?busy_timeout=10s&durability=power`.
 ///   `busy_timeout` (only in `sqlite:`) is the time to wait for another writer (`5s`, `250ms`).
 ///   `durability` (in `fs:` and `sqlite:`) is `process` or `power`. With `process`, the default, an
 ///   acknowledged change survives the end of the process. With `power` it also survives a power
-///   cut. `exclusive` (in `fs:` and `sqlite:`) is `true` or `false`. With `true`, this handle makes
-///   all changes of the store, and its appends are faster. In `sqlite:`, this handle is then the
-///   only one that can be open, because reads of other handles are refused too.
-/// - `postgres://` names a schema of a PostgreSQL database, as libpq spells it. With the feature
-///   `postgres`, the documentation of `postgres::PostgresUrl` describes these URLs.
+///   cut. `exclusive` (in `fs:` and `sqlite:`) is `true` or `false`. With `true`, the appends of
+///   this handle are faster, but changes by other handles fail. In `sqlite:`, reads by other
+///   handles fail too.
+/// - `postgres://` names a schema of a PostgreSQL database. The URL has the form of libpq. With the
+///   feature `postgres`, the documentation of `postgres::PostgresUrl` describes these URLs.
 /// - `redis://`, `redis+unix://`, `redis-sentinel://` and `redis-cluster://` name Redis servers.
 ///   The schemes `rediss://`, `rediss-sentinel://` and `rediss-cluster://` use TLS. With the
 ///   feature `redis`, the documentation of `redis::RedisUrl` describes these URLs.
@@ -158,7 +159,8 @@ impl FromStr for StoreUrl {
 /// path repeat the path.
 fn is_like_url(text: &str) -> bool {
     let has_login = text.split_once(':').is_some_and(|(_, rest)| rest.contains('@'));
-    (text.contains("://") || has_login) && !text.starts_with(['/', '.'])
+    let is_url = text.contains("://") || has_login || text.contains("password=");
+    is_url && !text.starts_with(['/', '.'])
 }
 
 impl fmt::Display for StoreUrl {
@@ -304,6 +306,9 @@ mod tests {
     #[case("redis;//user:hunter2@host")]
     #[case(":hunter2@host")]
     #[case("user:hunter2@host")]
+    #[case("postgres//host/db?password=hunter2")]
+    #[case("redis-sentinel//host/main?sentinel_password=hunter2")]
+    #[case("host=db password=hunter2")]
     fn no_message_contains_a_password(#[case] text: &str) {
         let shown = match text.parse::<StoreUrl>() {
             Ok(url) => format!("{url} {url:?}"),

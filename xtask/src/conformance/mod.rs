@@ -24,7 +24,7 @@ type Gallery = BTreeMap<String, Exhibit>;
 /// A broken store, or a sound store as a control.
 struct Exhibit {
     flaw: String,
-    /// The ids of the checks that fail over it.
+    /// The ids of the checks that fail if they run with this store.
     caught_by: Vec<String>,
 }
 
@@ -73,8 +73,9 @@ pub(crate) fn publish(shell: &Shell, json_file: Option<&Path>) -> Done {
     Ok(())
 }
 
-/// Runs the broken stores of the gallery and reads the results. A test of the gallery fails unless
-/// its store fails exactly the checks named for the store, and fails them in every run.
+/// Runs the broken stores of the gallery and reads the results. The gallery names the checks that
+/// must catch each store. Its tests fail if other checks catch the store, or if one of the named
+/// checks does not catch it in every run.
 fn gallery(shell: &Shell) -> Fallible<Gallery> {
     let run = || {
         cmd!(shell, "cargo test --package session-store-conformance --test it -- gallery::").run()
@@ -106,8 +107,8 @@ fn reports(shell: &Shell) -> Fallible<Reports> {
     Ok(reports.map(|(name, report)| (configuration(&name), report)).collect())
 }
 
-/// Returns the backend and the case of a report with that file name, or only the backend if both
-/// have the same name.
+/// Returns the name of the configuration whose report has the file name `name`: the backend and its
+/// case in the matrix, or only the backend if the case has the same name.
 fn configuration(name: &str) -> String {
     let name = name.trim_start_matches("session-store-");
     match name.split_once('-') {

@@ -56,8 +56,8 @@ fn every_kind_has_its_effect() {
     assert_eq!(state.extensions["todo"].as_json(), "[1.0]");
 }
 
-/// The records of another program with the same layout. `{}` is a placeholder for the prefix that
-/// newer versions of this program write before a kind.
+/// The records of another program with the same layout. Newer versions of the other program write a
+/// prefix before some kinds. `{}` is a placeholder for this prefix.
 const OTHER_PROGRAM: [&str; 11] = [
     r#"{"kind":"{}segment_start","ts":1,"session_id":"019a0000-0000-7000-8000-000000000001","system_prompt":null,"config":{"max_tokens":1024},"history":[{"item":"seed"}],"compacted_from":{"segment_id":"019a0000-0000-7000-8000-000000000002","at_turn_index":3}}"#,
     r#"{"kind":"active_run_checkpoint","ts":2,"active_turn_count":3,"total_turn_count":9}"#,

@@ -80,7 +80,7 @@ impl Writer<'_> {
     }
 }
 
-/// A record of a conversation in the form of an agent runtime.
+/// A record of a conversation, in the form in which an agent runtime writes it.
 #[derive(Serialize)]
 struct Record<'a> {
     kind: &'a str,

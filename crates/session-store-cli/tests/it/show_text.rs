@@ -36,7 +36,7 @@ fn stored(log: &str) -> (Place, String) {
     (place, url)
 }
 
-/// Runs `show --text`. The times in its output do not depend on the time zone.
+/// Runs `show --text` in a time zone that is not UTC. The program prints times in UTC all the same.
 fn show(url: &str, more: &[&str]) -> Ended {
     let mut command = program(["show", url, SEGMENT, "--text"].iter().chain(more));
     Process::start(command.env("TZ", "<-05>5")).wait_with_output().into()

@@ -14,9 +14,11 @@ use crate::mode_lock::ModeLock;
 
 /// The version that this crate writes, and the newest version that it reads.
 ///
-/// - Version 1 gave a hashed folder to every pod whose name has, for example, an upper case letter.
-/// - Version 2 gives a pod the folder of its own name, and reads hashed folders. Only a put of a
-///   pod raises the version, so that older programs can use a store until its pods change.
+/// - In version 1, a pod had a folder of its own name only if the name was the same in every file
+///   system, for example without an upper case letter. Every other pod had a folder with the hash
+///   of its name.
+/// - In version 2, a pod has the folder of its own name, and folders with a hash are read. Only a
+///   put of a pod raises the version, so that older programs can use a store until its pods change.
 const VERSION: u64 = 2;
 
 /// The maximum number of bytes that are read of the file `format`. This crate writes much shorter
@@ -109,8 +111,9 @@ impl Directory {
     /// the lock of the pods.
     ///
     /// A handle of an older program then fails at its first change. If such a handle has already
-    /// made a change, it does not read the version again and continues to work. It finds a pod in
-    /// either folder. If both folders hold the pod, it uses the hashed folder.
+    /// made a change, it does not read the version again and continues to work. The handle finds a
+    /// pod in the folder of its name or of its hash. If both folders hold the pod, the handle uses
+    /// the folder of the hash.
     pub(crate) fn raise_format(&self) -> Result<(), StoreError> {
         match self.read_format()? {
             Some(format) if format.version < VERSION => {

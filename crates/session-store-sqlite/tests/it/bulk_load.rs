@@ -1,4 +1,5 @@
-//! Tests of a bulk load: the database has its name only when it is complete and a normal store.
+//! Tests of a bulk load: the file gets its final name only when it is a complete database that
+//! every handle can open.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -203,7 +203,8 @@ impl Run {
             let number = numbers.entry(name).or_default();
             *number += 1;
             started += usize::from(line.contains(STARTED));
-            // The first call of the parent opens the storage. The later calls make the change.
+            // The process has opened the storage when it writes `STARTED` for the first time. The
+            // system calls after the second time belong to the change.
             if started > 1 && !line.starts_with("write(1<") {
                 calls.push((name.to_owned(), *number));
             }
