@@ -334,7 +334,9 @@
 //! - <a id="m1"></a>**M1** (kit) `Maintenance::check` changes nothing. It reports no fault on
 //!   a sound store.
 //! - <a id="m2"></a>**M2** (kit) `Maintenance::repair` deletes nothing: every entry that could
-//!   be read before can be read afterwards, and a sound store does not change.
+//!   be read before can be read afterwards, and a sound store does not change. The only exception
+//!   is an entry after a line of a file that begins with NUL. The repair moves this entry out of
+//!   the log (M5).
 //! - <a id="m3"></a>**M3** (kit, torture) `Maintenance::check` compares the listings and lookups
 //!   with the stored segments in both directions. A stored segment that a listing or a lookup does
 //!   not return is a fault, and so is a listed segment that is not stored. `Maintenance::repair`
@@ -349,7 +351,9 @@
 //! - <a id="m5"></a>**M5** (torture) If one line of a log holds several entries,
 //!   `Maintenance::repair` of a file backend gives each entry a line of its own. A line that begins
 //!   with NUL is the rest of an interrupted truncation, so the log ends before this line. The
-//!   repair moves this line and all later lines as in M7.
+//!   repair moves this line and all later lines as in M7, and reports the number of entries in the
+//!   later lines. Before the repair, a page that starts after this line has these entries (R6).
+//!   They can include an entry that was appended after the truncation.
 //! - <a id="m6"></a>**M6** (torture) `Maintenance::repair` of the SQLite and PostgreSQL backends
 //!   also moves the rows after the last entry, as in M7. If rows before the last entry are missing,
 //!   the later entries get smaller positions, so that no gap remains.

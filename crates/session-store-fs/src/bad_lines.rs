@@ -15,10 +15,20 @@ use crate::tail::{is_blank, object_len};
 /// The changes that a repair has to make to a file.
 #[derive(Default)]
 pub(crate) struct Plan {
-    /// The byte ranges to move out of the file, in ascending order.
+    /// The byte ranges of bad lines, in ascending order. The repair moves them out of the file.
     pub(crate) bad: Vec<Range<u64>>,
+    /// The rest of an interrupted truncation, which the repair also moves out of the file.
+    pub(crate) cut: Option<CutRest>,
     /// The number of lines that contain several entries. The repair gives each entry a line.
     pub(crate) split: usize,
+}
+
+/// A line that begins with NUL, and all later lines.
+pub(crate) struct CutRest {
+    pub(crate) bytes: Range<u64>,
+    /// The number of entries in the lines. Each of them was deleted by the truncation, or was
+    /// appended after it. Nothing in the file shows which.
+    pub(crate) entries: usize,
 }
 
 /// A line of a file, by its content.
@@ -30,20 +40,30 @@ enum Line {
     Several(Vec<LogEntry>),
     /// Any other text.
     Bad,
-    /// A line that begins with NUL. If a power cut interrupts a truncation, NULs can remain after
-    /// the new end of the log. The truncation should have deleted this line and all lines after it.
-    Cut,
+    /// A line that begins with NUL, or a later line, with the number of its entries. If a power cut
+    /// interrupts a truncation, NULs can remain after the new end of the log. The truncation should
+    /// have deleted this line and all lines after it.
+    Cut(usize),
 }
 
 impl Line {
     fn of(line: &[u8]) -> Self {
         if line.starts_with(&[0]) {
-            return Self::Cut;
+            return Self::Cut(0);
         }
         if is_blank(line) || str::from_utf8(line).is_ok_and(LogEntry::is_valid) {
             return Self::Good;
         }
         entries_in(line).map_or(Self::Bad, Self::Several)
+    }
+
+    /// Returns the line with these bytes as a line after NULs.
+    fn after_cut(self, bytes: &[u8]) -> Self {
+        Self::Cut(match self {
+            Self::Good => usize::from(!is_blank(bytes)),
+            Self::Several(entries) => entries.len(),
+            Self::Bad | Self::Cut(_) => 0,
+        })
     }
 }
 
@@ -75,7 +95,10 @@ impl Plan {
                 Line::Good => {}
                 Line::Several(_) => plan.split += 1,
                 Line::Bad => plan.bad.push(range),
-                Line::Cut => plan.bad.push(range.start..end),
+                Line::Cut(entries) => {
+                    let bytes = range.start..end;
+                    plan.cut.get_or_insert(CutRest { bytes, entries: 0 }).entries += entries;
+                }
             }
             Ok(())
         })?;
@@ -83,7 +106,12 @@ impl Plan {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.bad.is_empty() && self.split == 0
+        self.bad.is_empty() && self.cut.is_none() && self.split == 0
+    }
+
+    /// Returns the byte ranges to move out of the file, in ascending order.
+    pub(crate) fn moved(&self) -> impl Iterator<Item = &Range<u64>> {
+        self.bad.iter().chain(self.cut.iter().map(|cut| &cut.bytes))
     }
 }
 
@@ -98,13 +126,12 @@ pub(crate) fn write_good_lines(log: &Log, mut into: impl Write) -> io::Result<()
         Line::Several(entries) => {
             entries.iter().try_for_each(|entry| writeln!(into, "{}", entry.as_json()))
         }
-        Line::Bad | Line::Cut => Ok(()),
+        Line::Bad | Line::Cut(_) => Ok(()),
     });
     copied.map_err(io::Error::other)
 }
 
-/// Calls `visit` with each line of the readable part of the file. Stops after a line that begins
-/// with NUL.
+/// Calls `visit` with each line of the readable part of the file.
 fn each_line(
     log: &Log,
     mut visit: impl FnMut(&[u8], Line) -> io::Result<()>,
@@ -113,14 +140,14 @@ fn each_line(
         let mut file: &File = &Arc::clone(&log.file);
         file.rewind()?;
         let mut lines = BufReader::new(file.take(log.state.index.readable()));
-        let mut bytes = Vec::new();
+        let (mut bytes, mut is_cut) = (Vec::new(), false);
         while lines.read_until(b'\n', &mut bytes)? > 0 {
-            let line = Line::of(&bytes);
-            let is_cut = matches!(line, Line::Cut);
-            visit(&bytes, line)?;
+            let mut line = Line::of(&bytes);
+            is_cut |= matches!(line, Line::Cut(_));
             if is_cut {
-                break;
+                line = line.after_cut(&bytes);
             }
+            visit(&bytes, line)?;
             bytes.clear();
         }
         Ok::<(), io::Error>(())
@@ -151,7 +178,7 @@ mod tests {
             Line::Good => "good".to_owned(),
             Line::Several(entries) => entries.len().to_string(),
             Line::Bad => "bad".to_owned(),
-            Line::Cut => "cut".to_owned(),
+            Line::Cut(_) => "cut".to_owned(),
         };
         assert_eq!(found, expected);
     }

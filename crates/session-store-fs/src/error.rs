@@ -34,12 +34,14 @@ pub(crate) fn if_found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 /// Returns the error for a line of a log that is not an entry. `first` is the first byte of the
-/// line, and `entries` is the number of entries before the line.
+/// line. `before` and `later` are the numbers of lines before and after the line, without blank
+/// lines.
 pub(crate) fn corrupt_line(
     path: &Path,
     line: usize,
     first: u8,
-    entries: usize,
+    before: usize,
+    later: usize,
     cause: &StoreError,
 ) -> StoreError {
     match corrupt(path, line, "a JSON object", cause) {
@@ -51,8 +53,9 @@ pub(crate) fn corrupt_line(
             line,
             message: format!(
                 "{message}; the line starts with NUL bytes, which a power cut during a truncation \
-                 can leave; to finish the truncation, truncate the segment to its first {entries} \
-                 entries"
+                 can leave; to finish the truncation, truncate the segment to its first {before} \
+                 entries, or repair it: a repair moves this line and the later lines ({later}) out \
+                 of the log and keeps them in a file"
             ),
         },
         error => error,

@@ -18,6 +18,7 @@ use session_store_core::{
     Finding, ListOptions, Maintenance, SegmentId, SegmentKey, SessionId, Severity, StoreError,
 };
 
+use crate::bad_lines::CutRest;
 use crate::directory::Directory;
 use crate::error::Context;
 use crate::file::{self, FolderEntry};
@@ -142,8 +143,8 @@ const WRONG_CHECKPOINT: Cause = (
 
 const QUARANTINED: Cause = (
     Severity::Note,
-    "text that is not an entry, moved out of a log",
-    "delete it after you have looked at it",
+    "moved out of a log: text that is not an entry, or the rest of an interrupted truncation",
+    "look whether it has an entry that is still needed; then delete it",
 );
 
 fn note(place: &Path, cause: impl Into<String>) -> Finding {
@@ -310,6 +311,15 @@ impl FsStore {
             let bytes: u64 = plan.bad.iter().map(|range| range.end - range.start).sum();
             let cause = format!("moved {bytes} bytes that are not entries to .session-store/torn");
             report(note(&path, cause).with_remedy("look there for the text of lost entries"));
+        }
+        if let Some(CutRest { bytes, entries }) = plan.cut {
+            let bytes = bytes.end - bytes.start;
+            let cause = format!(
+                "moved the rest of an interrupted truncation, which begins with NUL, to \
+                 .session-store/torn: {bytes} bytes, which include {entries} entries"
+            );
+            let remedy = "append an entry from there again if it is newer than the truncation";
+            report(note(&path, cause).with_remedy(remedy));
         }
         if plan.split > 0 {
             let cause = format!("split {} lines that each held several entries", plan.split);

@@ -188,8 +188,9 @@ impl Part {
                     Err(_) => parse_alone(&bytes[range.clone()], &parse),
                 };
                 found.push(entry.map_err(|error| {
-                    let entries = self.first + found.len();
-                    corrupt_line(&self.path, line, bytes[start], entries, &error)
+                    let before = self.first + found.len();
+                    let later = self.head.entries().saturating_sub(before + 1);
+                    corrupt_line(&self.path, line, bytes[start], before, later, &error)
                 })?);
             }
             at += bytes.len() as u64;

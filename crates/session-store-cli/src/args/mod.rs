@@ -272,6 +272,10 @@ pub(crate) enum Command {
     /// repaired. Then reads the repaired part as check does. On a terminal, asks for a confirmation
     /// unless --yes is given.
     ///
+    /// In a log of a file store, a line that begins with NUL is the rest of a truncation that a
+    /// power cut interrupted. This line and all later lines are moved out of the log. The result
+    /// has the number of entries among them.
+    ///
     /// Exit status: 0 if everything can be read; 1 if a fault is left.
     Repair(RepairArgs),
     /// Copy everything that can be read from a damaged SQLite database to a new store

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &RepairArgs, out: &mut Output) -> Result<Exit, Failure> 
         return Ok(Exit::done_if(summary.faults == 0));
     }
     if !args.yes && has_terminal() {
-        let question = format!("Repair {}? All entries are kept.", store.url());
+        let question = format!("Repair {}? Nothing is deleted.", store.url());
         if !ask(&question).context(|| format!("repair {}", store.url()))? {
             return Ok(Exit::No);
         }

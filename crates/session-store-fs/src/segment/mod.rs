@@ -225,7 +225,7 @@ impl<'a> Segment<'a> {
             return Ok(plan);
         }
         files.make_ready(&mut guard.lock, log)?;
-        for range in &plan.bad {
+        for range in plan.moved() {
             directory.quarantine(key, &log.file, range.clone())?;
         }
         let repaired = directory.temporary_file(|file| {

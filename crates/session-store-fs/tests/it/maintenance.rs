@@ -306,6 +306,37 @@ fn a_repair_moves_bad_lines_out_of_a_log(
     assert_eq!(repair(&store), [], "a second repair changes nothing");
 }
 
+/// The entries after the NULs were readable, and the last one was acknowledged. So the error and
+/// the repair say that entries are among the moved lines.
+#[test]
+fn the_entries_in_the_rest_of_a_truncation_are_reported() {
+    let rest = "\0\0\0\n{\"old\":1}\n\n{\"a\":1}{\"b\":2}\nbad\n";
+    let fixture = Fixture::holding(format!("{{}}\nworse\n{rest}"));
+    let store = fixture.open();
+    let (session, segment) = (fixture.session, fixture.segment);
+    fixture.append(&store, "{\"new\":1}");
+    assert_eq!(store.read_page(session, segment, 3, 9).unwrap().entries, [entry("{\"old\":1}")]);
+    let error = store.read_page(session, segment, 2, 9).unwrap_err().to_string();
+    assert!(error.contains("moves this line and the later lines (4) out of the log"), "{error}");
+
+    // The first repair writes the lookup hint.
+    let causes: Vec<_> = repair(&store).into_iter().map(|repair| repair.cause).collect();
+    assert_eq!(
+        causes[1..],
+        [
+            "moved 6 bytes that are not entries to .session-store/torn",
+            "moved the rest of an interrupted truncation, which begins with NUL, to \
+             .session-store/torn: 44 bytes, which include 4 entries",
+        ]
+    );
+    assert_eq!(store.read_all(session, segment).unwrap(), [entry("{}")]);
+    let notes = check(&store);
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    for note in notes {
+        assert!(note.cause.contains("the rest of an interrupted truncation"), "{note:?}");
+    }
+}
+
 #[test]
 fn a_repair_moves_bad_lines_out_of_a_trace() {
     let fixture = Fixture::holding("{}\n");
