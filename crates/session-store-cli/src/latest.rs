@@ -1,13 +1,17 @@
 //! Finds the session or the segment that was written last, for the reference `latest`.
 
 use std::cmp::Reverse;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use session_store::{OpenStore, SegmentKey, SessionId};
 
 use crate::content_time::ContentTime;
 use crate::failure::Failure;
 use crate::listing::{ListedSegment, ListedSession, for_each_session};
+
+/// The time by which the clock of a storage can be behind the clock of the writer. A file system can
+/// use a coarse clock or whole seconds, and a server has a clock of its own.
+const CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 
 /// The number of sessions whose times are read first. Each round doubles the number.
 const FIRST_ROUND: usize = 16;
@@ -27,10 +31,10 @@ pub(crate) fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Fai
     let (mut rest, mut round) = (&sessions[..], FIRST_ROUND);
     while let Some((first, _)) = rest.first() {
         // A program sets the time of an entry before it stores the entry. `first` is the latest
-        // storage time of the remaining sessions. If it is before the latest time of an entry so
-        // far, no entry of the remaining sessions can have a later time.
+        // storage time of the remaining sessions. If it is well before the latest time of an entry
+        // so far, no entry of the remaining sessions can have a later time.
         if let (Some(modified), Some((Some(time), _))) = (first, latest)
-            && *modified < time
+            && *modified + CLOCK_DIFFERENCE < time
         {
             break;
         }

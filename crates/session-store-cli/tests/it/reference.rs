@@ -87,6 +87,28 @@ fn latest_is_the_first_of_many_sessions() {
     assert!(run(["show", &url, "latest"]).ok().contains(&format!("\"number\":{last},")));
 }
 
+/// The storage time of the session with the latest entry is some milliseconds before the time of
+/// the entry, because the file system uses a coarse clock.
+#[test]
+fn latest_is_found_although_the_clock_of_the_storage_is_behind() {
+    const SESSIONS: u64 = 17;
+    let place = Place::new();
+    let url = place.url(Kind::Fs, "a");
+    let id = |number| format!("0ccf1a04-1b4c-43b6-8aa5-79e41db4{number:04}");
+    let written = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    for number in 0..SESSIONS {
+        let (id, ts) = (id(number), 1_700_000_000_000 + number);
+        let entry = format!("{{\"ts\":{ts}}}\n");
+        run_with(["create", &url, "-", "--session", &id, "--segment", &id], &entry).ok();
+        let log = File::options().append(true).open(place.path(&format!("a/{id}/{id}.jsonl")));
+        let later = Duration::from_secs(u64::from(number + 1 < SESSIONS));
+        log.unwrap().set_times(FileTimes::new().set_modified(written + later)).unwrap();
+    }
+    let last = id(SESSIONS - 1);
+    assert!(run(["ls", &url, "--sort", "written", "--limit", "1"]).ok().starts_with(&last));
+    assert!(run(["ls", &url, "latest"]).ok().starts_with(&last));
+}
+
 #[test]
 fn a_copy_is_limited_to_the_named_session() {
     let (place, url) = stored(Kind::Fs);
