@@ -9,8 +9,8 @@ use crate::content_time::ContentTime;
 use crate::failure::Failure;
 use crate::listing::{ListedSegment, ListedSession, for_each_session};
 
-/// The time by which the clock of a storage can be behind the clock of the writer. A file system can
-/// use a coarse clock or whole seconds, and a server has a clock of its own.
+/// The time by which the clock of a storage can be behind the clock of the writer. A file system
+/// can use a coarse clock or whole seconds, and a server has a clock of its own.
 const CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 
 /// The number of sessions whose times are read first. Each round doubles the number.
