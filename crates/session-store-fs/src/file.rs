@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    AtFlags, Dir, DirEntry, FileType, OFlags, Timespec, Timestamps, UTIME_NOW, futimens, unlinkat,
+    AtFlags, Dir, DirEntry, FileType, OFlags, RawMode, Timespec, Timestamps, UTIME_NOW, futimens,
+    unlinkat,
 };
 use rustix::io::{pread, retry_on_intr};
 use session_store_core::StoreError;
@@ -232,10 +233,9 @@ impl FolderEntry<'_> {
     fn is_type(&self, expected: FileType) -> bool {
         match self.entry.file_type() {
             // Some file systems do not report the type.
-            FileType::Unknown => self
-                .path()
-                .symlink_metadata()
-                .is_ok_and(|metadata| FileType::from_raw_mode(metadata.mode()) == expected),
+            FileType::Unknown => self.path().symlink_metadata().is_ok_and(|metadata| {
+                FileType::from_raw_mode(metadata.mode() as RawMode) == expected
+            }),
             found => found == expected,
         }
     }
