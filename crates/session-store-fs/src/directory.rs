@@ -10,7 +10,7 @@ use session_store_core::{Durability, StoreError};
 use tempfile::NamedTempFile;
 
 use crate::error::Context;
-use crate::file::create_own_folder;
+use crate::file::{self, create_folder};
 use crate::layout::Layout;
 use crate::mode_lock::ModeLock;
 use crate::searches::Searches;
@@ -95,7 +95,7 @@ impl Directory {
 
     /// Renames a temporary file to `path`. Replaces a file that has this path.
     pub(crate) fn persist(&self, file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
-        file.persist(path).map_err(|error| error.error).context("write", path)?;
+        file::persist(file, path).context("write", path)?;
         self.renamed(path)
     }
 
@@ -126,12 +126,13 @@ pub(crate) fn place(folder: &Path, path: &Path, mut file: NamedTempFile) -> Resu
     let mut attempt = 0;
     loop {
         attempt += 1;
-        match create_own_folder(folder) {
+        // If the folder is a link, this call succeeds and the rename fails.
+        match create_folder(folder) {
             Err(StoreError::Io(error)) if is_race(&error) && attempt < ATTEMPTS => continue,
             result => result?,
         }
-        match file.persist_noclobber(path) {
-            Ok(_) => return Ok(()),
+        match file::persist_new(file, path) {
+            Ok(()) => return Ok(()),
             Err(error) if error.error.kind() == NotFound && attempt < ATTEMPTS => {
                 file = error.file;
             }

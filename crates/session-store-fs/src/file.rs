@@ -2,7 +2,7 @@
 //! the layout of a store.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, File, Metadata};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    AtFlags, Dir, DirEntry, FileType, OFlags, RawMode, Timespec, Timestamps, UTIME_NOW, futimens,
-    unlinkat,
+    AtFlags, CWD, Dir, DirEntry, FileType, OFlags, RawMode, Timespec, Timestamps, UTIME_NOW,
+    futimens, linkat, renameat, unlinkat,
 };
-use rustix::io::{pread, retry_on_intr};
+use rustix::io::{Errno, pread, retry_on_intr};
 use session_store_core::StoreError;
+use tempfile::{NamedTempFile, PersistError};
 
 use crate::error::{Context, if_found};
 use crate::no_links;
@@ -156,17 +157,81 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
 
 /// Deletes the file. Returns whether the file existed.
 pub(crate) fn delete(path: &Path) -> Result<bool, StoreError> {
-    let folder = path.parent().unwrap_or(path);
-    let unlink = || -> io::Result<()> {
-        // Open the folder without following links. A link in its place could lead to a file of
-        // another folder.
-        let opened = no_links::open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        Ok(unlinkat(opened, path.file_name().unwrap_or_default(), AtFlags::empty())?)
-    };
-    match unlink() {
+    match unlink(path, AtFlags::empty()) {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
         result => Ok(if_found(result).context("delete", path)?.is_some()),
     }
+}
+
+/// Removes the folder. Fails if it is not empty.
+pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
+    unlink(path, AtFlags::REMOVEDIR)
+}
+
+fn unlink(path: &Path, flags: AtFlags) -> io::Result<()> {
+    let (folder, name) = open_parent(path)?;
+    Ok(unlinkat(folder, name, flags)?)
+}
+
+/// Renames a file. Replaces a file that has the new path. Follows no link in either path.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let ((from_folder, from), (folder, name)) = (open_parent(from)?, open_parent(to)?);
+    Ok(renameat(from_folder, from, folder, name)?)
+}
+
+/// Renames a temporary file to `path`. Replaces a file that has this path. Deletes the temporary
+/// file if the rename fails.
+pub(crate) fn persist<F>(file: NamedTempFile<F>, path: &Path) -> io::Result<()> {
+    let (folder, name) = open_parent(path)?;
+    // The name of a temporary file is random. A link in the place of its folder therefore cannot
+    // lead to another file of this name.
+    renameat(CWD, file.path(), folder, name)?;
+    Ok(file.keep().map(drop)?)
+}
+
+/// Renames a temporary file to `path`. Fails with [`AlreadyExists`](io::ErrorKind::AlreadyExists) if
+/// the path exists. An error contains the temporary file.
+pub(crate) fn persist_new<F>(file: NamedTempFile<F>, path: &Path) -> Result<(), PersistError<F>> {
+    match rename_new(file.path(), path) {
+        Ok(()) => file.keep().map(drop),
+        Err(error) => Err(PersistError { error, file }),
+    }
+}
+
+fn rename_new(temporary: &Path, path: &Path) -> io::Result<()> {
+    let (folder, name) = open_parent(path)?;
+    match rename_without_replacing(temporary, &folder, name) {
+        // The kernel or the file system does not support this rename. Creating a hard link also
+        // fails if the name exists.
+        Err(Errno::NOSYS | Errno::INVAL) => {
+            linkat(CWD, temporary, folder, name, AtFlags::empty())?;
+            // Ignore an error. A later first change of a handle deletes old temporary files.
+            let _ = fs::remove_file(temporary);
+            Ok(())
+        }
+        result => Ok(result?),
+    }
+}
+
+#[cfg(any(target_vendor = "apple", target_os = "linux", target_os = "android"))]
+fn rename_without_replacing(from: &Path, folder: &File, name: &OsStr) -> rustix::io::Result<()> {
+    use rustix::fs::{RenameFlags, renameat_with};
+    renameat_with(CWD, from, folder, name, RenameFlags::NOREPLACE)
+}
+
+#[cfg(not(any(target_vendor = "apple", target_os = "linux", target_os = "android")))]
+fn rename_without_replacing(_: &Path, _: &File, _: &OsStr) -> rustix::io::Result<()> {
+    Err(Errno::NOSYS)
+}
+
+/// Opens the folder of a path without following links. Also returns the last part of the path.
+///
+/// A system call with the open folder and this name cannot change a file of another folder. A call
+/// with the whole path could, because another program can replace the folder by a link at any time.
+fn open_parent(path: &Path) -> io::Result<(File, &OsStr)> {
+    let folder = path.parent().unwrap_or(path);
+    let opened = no_links::open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
+    Ok((opened, path.file_name().unwrap_or_default()))
 }
 
 /// Sets the time of the last modification to now.
@@ -280,4 +345,47 @@ fn read_folder(
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// Another program can replace the folder by a link between a check of the caller and the
+    /// change. Here the link exists before the call, so that the change always finds it.
+    #[test]
+    fn no_file_is_changed_through_a_link_in_the_place_of_its_folder() {
+        let (own, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (own, outside) = (own.path().canonicalize().unwrap(), outside.path());
+        fs::write(outside.join("file"), "outside").unwrap();
+        fs::create_dir(outside.join("folder")).unwrap();
+        symlink(outside, own.join("link")).unwrap();
+        let (file, new) = (own.join("link/file"), own.join("link/new"));
+        let temporary = || NamedTempFile::new_in(&own).unwrap();
+
+        persist(temporary(), &file).unwrap_err();
+        persist_new(temporary(), &new).unwrap_err();
+        rename(temporary().path(), &file).unwrap_err();
+        rename(&file, &own.join("moved")).unwrap_err();
+        delete(&file).unwrap_err();
+        remove_folder(&own.join("link/folder")).unwrap_err();
+        assert_eq!(fs::read(outside.join("file")).unwrap(), b"outside");
+        assert_eq!(fs::read_dir(outside).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(&own).unwrap().count(), 1, "a temporary file remains");
+    }
+
+    #[test]
+    fn only_a_replacement_gets_a_name_that_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().canonicalize().unwrap();
+        let path = own.join("file");
+        let temporary = || NamedTempFile::new_in(&own).unwrap();
+        persist_new(temporary(), &path).unwrap();
+        let error = persist_new(temporary(), &path).unwrap_err().error;
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        persist(temporary(), &path).unwrap();
+        assert_eq!(fs::read_dir(&own).unwrap().count(), 1, "a temporary file remains");
+    }
 }

@@ -19,7 +19,7 @@
 //! holds the pod.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -124,7 +124,7 @@ impl Directory {
             // During the move, a reader can find the pod in neither folder. The generation is a
             // counter of the lock, and a reader reads again if the generation has changed.
             lock.advance_generation()?;
-            fs::rename(hashed.join(METADATA), &path).context("move the pod to", &path)?;
+            file::rename(&hashed.join(METADATA), &path).context("move the pod to", &path)?;
             self.renamed(&path)?;
             self.remove_pod_folder(&hashed);
         }
@@ -139,7 +139,7 @@ impl Directory {
             Ok(()) => {
                 let is_exact = self.is_exact(&plain)?;
                 if !is_exact {
-                    let _ = fs::remove_dir(&plain);
+                    let _ = file::remove_folder(&plain);
                 }
                 is_exact
             }
@@ -160,7 +160,7 @@ impl Directory {
         if name.is_some_and(|name| name.is_hashed()) {
             let _ = file::delete(&folder.join(NAME));
         }
-        let _ = fs::remove_dir(folder);
+        let _ = file::remove_folder(folder);
     }
 
     fn write_pod(

@@ -10,7 +10,7 @@
 
 mod append;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::mem;
 use std::ops::Range;
@@ -197,7 +197,7 @@ impl<'a> Segment<'a> {
         let epoch = files.under_new_epoch(&mut guard.lock, None, || {
             let mut replacing = replacements.lock_write()?;
             replacing.lock.advance_generation()?;
-            file.persist(&path).map_err(|error| error.error).context("write", &path)?;
+            file::persist(file, &path).context("write", &path)?;
             drop(replacing);
             files.directory.renamed(&path)
         });
@@ -334,7 +334,7 @@ impl<'a> Segment<'a> {
         let _ = directory.delete_quarantined(key);
         let _ = directory.remove_hint(key);
         // Ignore the error if the folder is not empty, or does not exist.
-        let _ = fs::remove_dir(directory.layout.session(key.session_id));
+        let _ = file::remove_folder(&directory.layout.session(key.session_id));
         if existed {
             files.sync_folders()?;
         }
@@ -540,7 +540,7 @@ impl Files<'_> {
         };
         let (folder, path) = (directory.layout.session(key.session_id), self.path(kind));
         if let Err(error) = place(&folder, &path, file) {
-            let _ = fs::remove_dir(folder);
+            let _ = file::remove_folder(&folder);
             return Err(error);
         }
         directory.renamed(&path)?;

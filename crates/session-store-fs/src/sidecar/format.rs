@@ -157,12 +157,12 @@ impl Directory {
     /// Deletes temporary files that are older than a day, because killed processes left them.
     fn delete_old_temporary_files(&self) -> Result<(), StoreError> {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        file::list(&self.layout.temporary(), |file| {
-            let path = file.path();
+        file::list(&self.layout.temporary(), |entry| {
+            let path = entry.path();
             let modified = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
             let age = modified.ok().and_then(|modified| modified.elapsed().ok());
             if age.is_some_and(|age| age > DAY) {
-                let _ = fs::remove_file(path);
+                let _ = file::delete(&path);
             }
         })
     }

@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 
 use session_store_core::{SegmentId, SegmentKey, SessionId, StoreError};
-use uuid::Uuid;
+use tempfile::Builder;
 
 use crate::directory::Directory;
 use crate::error::{Context, if_found};
@@ -154,10 +154,9 @@ impl Directory {
     /// Writes a hint by a rename, because lookups read the hint without a lock.
     fn write_hint(&self, segment_id: SegmentId, hint: &Hint) -> Result<(), StoreError> {
         let path = self.layout.hint(segment_id);
-        let temporary = self.layout.temporary().join(Uuid::new_v4().to_string());
-        let written = symlink(hint.target(), &temporary).and_then(|()| {
-            fs::rename(&temporary, &path).inspect_err(|_| drop(fs::remove_file(&temporary)))
-        });
+        let written = Builder::new()
+            .make_in(self.layout.temporary(), |temporary| symlink(hint.target(), temporary))
+            .and_then(|temporary| file::persist(temporary, &path));
         written.context("write", &path)
     }
 

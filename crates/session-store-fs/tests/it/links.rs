@@ -158,3 +158,56 @@ fn a_long_format_file_is_not_read_to_its_end() {
     let error = FsStore::open(fixture.folder.path()).unwrap_err();
     assert!(matches!(error, StoreError::NotAStore { .. }), "{error:?}");
 }
+
+/// Another program swaps the folder of the session with a link while calls change the session. The
+/// link leads to a folder with files of the same names.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_change_follows_a_link_that_appears_during_the_call() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use session_store_core::StoreExt;
+
+    const REPLACEMENTS: usize = 200;
+    let fixture = filled();
+    let (store, key) = (fixture.open(), fixture.key());
+    let (session, link) = (fixture.path(&fixture.session.to_string()), fixture.path("link"));
+    let outside = tempfile::tempdir().unwrap();
+    for suffix in ["jsonl", "trace.jsonl"] {
+        let path = outside.path().join(format!("{}.{suffix}", fixture.segment));
+        fs::write(path, "{}\n{}\n").unwrap();
+    }
+    symlink(outside.path(), &link).unwrap();
+    let before = contents(outside.path());
+
+    let (done, started) = (AtomicBool::default(), Instant::now());
+    let swap = || {
+        while !done.load(Ordering::Relaxed) {
+            // A deletion can have removed the folder.
+            let _ = renameat_with(CWD, &session, CWD, &link, RenameFlags::EXCHANGE);
+        }
+    };
+    let replace = || {
+        let mut replaced = 0;
+        while replaced < REPLACEMENTS && started.elapsed() < DEADLINE {
+            replaced += usize::from(store.at(key).create(&[entry("{}")]).is_ok());
+            // These calls fail if they find the link.
+            let _ = store.at(key).append(&entry("{}"));
+            let _ = store.at(key).append_trace(&trace());
+            let _ = store.at(key).truncate(1);
+            if replaced % 4 == 0 {
+                let _ = store.at(key).delete();
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+        replaced
+    };
+    let replaced = thread::scope(|scope| {
+        scope.spawn(swap);
+        replace()
+    });
+    assert_eq!(contents(outside.path()), before, "a link was followed");
+    assert_eq!(replaced, REPLACEMENTS);
+}
