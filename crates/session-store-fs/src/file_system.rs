@@ -4,19 +4,24 @@
 use std::path::Path;
 
 /// Returns the warnings about the file system of a path.
-#[cfg(target_os = "linux")]
 pub(crate) fn warnings(root: &Path) -> Vec<String> {
     // If the type cannot be read, there is no warning. If the path cannot be used at all, opening
     // the store fails anyway.
-    let Ok(found) = rustix::fs::statfs(root) else { return Vec::new() };
-    // The integer type of `f_type` depends on the processor. The value always fits in 32 bits.
-    let magic = u32::try_from(i128::from(found.f_type) & 0xFFFF_FFFF).unwrap_or_default();
-    unreliable(magic).map(|name| text(root, name)).into_iter().collect()
+    magic_of(root).and_then(unreliable).map(|name| text(root, name)).into_iter().collect()
 }
 
+/// Returns the magic number of the file system's type.
+#[cfg(target_os = "linux")]
+fn magic_of(root: &Path) -> Option<u32> {
+    let found = rustix::fs::statfs(root).ok()?;
+    // The integer type of `f_type` depends on the processor. The value always fits in 32 bits.
+    u32::try_from(i128::from(found.f_type) & 0xFFFF_FFFF).ok()
+}
+
+/// Other systems have no magic numbers.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn warnings(_: &Path) -> Vec<String> {
-    Vec::new()
+fn magic_of(_: &Path) -> Option<u32> {
+    None
 }
 
 fn text(root: &Path, name: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use rustix::fs::{FallocateFlags, fallocate, fstatvfs, syncfs};
+use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
 use rustix::io::Errno;
 
 use crate::power_cut::Disk;
@@ -62,6 +62,9 @@ impl Ballast {
         self.file.set_len(0).unwrap();
         self.bytes = 0;
         // ext4 uses freed blocks again only after a commit of its journal.
-        syncfs(&self.file).unwrap();
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&self.file).unwrap();
+        #[cfg(not(target_os = "linux"))]
+        rustix::fs::sync();
     }
 }
