@@ -34,7 +34,7 @@ pub(crate) fn latest_session(store: &OpenStore) -> Result<Option<SessionId>, Fai
         // storage time of the remaining sessions. If it is well before the latest time of an entry
         // so far, no entry of the remaining sessions can have a later time.
         if let (Some(modified), Some((Some(time), _))) = (first, latest)
-            && *modified + CLOCK_DIFFERENCE < time
+            && time.duration_since(*modified).is_ok_and(|age| age > CLOCK_DIFFERENCE)
         {
             break;
         }
