@@ -51,7 +51,7 @@ pub use fast_folder::fast_folder;
 pub use place::{Backend, Place};
 pub use port::free_port;
 pub use postgres::{PgBouncer, PostgresServer, ReplicatedPostgres};
-pub use proxy::LossyProxy;
+pub use proxy::{LossyProxy, replies_to};
 pub use redis::cluster::RedisCluster;
 pub use redis::sentinel::SentinelGroup;
 pub use redis::server::RedisServer;

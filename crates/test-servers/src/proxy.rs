@@ -75,18 +75,29 @@ impl LossyProxy {
     /// second time, as if the network had delayed a copy of these requests. Returns when the server
     /// has executed these requests.
     pub fn resend_requests(&self) {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.server_port)).unwrap();
-        connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        connection.write_all(&self.traffic.requests.lock().unwrap()).unwrap();
-        // The reply to `ECHO` comes after the replies to all requests.
-        connection.write_all(b"*2\r\n$4\r\nECHO\r\n$7\r\nthe end\r\n").unwrap();
-        let (mut replies, mut buffer) = (Vec::new(), [0; 4096]);
-        wait_until("the last reply", || {
-            let length = connection.read(&mut buffer).unwrap();
-            replies.extend_from_slice(&buffer[..length]);
-            replies.ends_with(b"the end\r\n")
-        });
+        let _ = replies_to(self.server_port, &self.traffic.requests.lock().unwrap());
     }
+}
+
+/// Sends requests to the Redis server at `port`. Returns the bytes of all replies when the server
+/// has executed the requests.
+///
+/// # Panics
+/// If the server cannot be reached, or does not reply in time.
+#[must_use]
+pub fn replies_to(port: u16, requests: &[u8]) -> Vec<u8> {
+    let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    connection.write_all(requests).unwrap();
+    // The reply to `ECHO` comes after the replies to all requests.
+    connection.write_all(b"*2\r\n$4\r\nECHO\r\n$7\r\nthe end\r\n").unwrap();
+    let (mut replies, mut buffer) = (Vec::new(), [0; 4096]);
+    wait_until("the last reply", || {
+        let length = connection.read(&mut buffer).unwrap();
+        replies.extend_from_slice(&buffer[..length]);
+        replies.ends_with(b"the end\r\n")
+    });
+    replies
 }
 
 /// Starts the two threads that copy one connection, a thread for each direction.

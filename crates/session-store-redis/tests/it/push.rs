@@ -18,7 +18,7 @@ use rstest::rstest;
 use session_store_core::{Head, LogEntry, SegmentId, SessionId, Store, StoreError};
 use session_store_redis::RedisStore;
 use test_deadlines::wait_until;
-use test_servers::RedisServer;
+use test_servers::{RedisServer, replies_to};
 
 use crate::log::calls;
 use crate::open::kind;
@@ -303,15 +303,7 @@ fn a_push_whose_reply_is_lost_is_done_once(#[values(true, false)] is_executed: b
     let head = at.head();
     // A copy of the transaction arrives late, before and after the next change.
     let resend = || {
-        let mut connection = TcpStream::connect(("127.0.0.1", port(&at))).unwrap();
-        connection.write_all(&at.request.lock().unwrap()).unwrap();
-        connection.write_all(b"*2\r\n$4\r\nECHO\r\n$7\r\nthe end\r\n").unwrap();
-        let (mut replies, mut buffer) = (Vec::new(), [0; 4096]);
-        wait_until("the last reply", || {
-            let length = connection.read(&mut buffer).unwrap();
-            replies.extend_from_slice(&buffer[..length]);
-            replies.ends_with(b"the end\r\n")
-        });
+        let replies = replies_to(port(&at), &at.request.lock().unwrap());
         String::from_utf8(replies).unwrap()
     };
     let replies = resend();
